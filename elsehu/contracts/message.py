@@ -1,0 +1,88 @@
+"""The words that describe a message: kinds, directions, delivery status; and who the other side is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Direction(StrEnum):
+    """From the customer (`INBOUND`) or from the company (`OUTBOUND`)."""
+
+    INBOUND = "INBOUND"
+    OUTBOUND = "OUTBOUND"
+
+
+class Kind(StrEnum):
+    """What a message holds."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    AUDIO = "audio"
+    VIDEO = "video"
+    DOCUMENT = "document"
+    STICKER = "sticker"
+    LOCATION = "location"
+    CONTACTS = "contacts"
+    REACTION = "reaction"
+    INTERACTIVE = "interactive"
+    TEMPLATE = "template"
+    SYSTEM = "system"
+    UNSUPPORTED = "unsupported"
+
+
+MEDIA_KINDS = frozenset({Kind.IMAGE, Kind.AUDIO, Kind.VIDEO, Kind.DOCUMENT, Kind.STICKER})
+
+
+class Status(StrEnum):
+    """How far a message has come. See `RANK`: it only ever moves forward."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    UNCONFIRMED = "unconfirmed"
+    FAILED = "failed"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    PLAYED = "played"
+    RECEIVED = "received"
+
+
+RANK: Mapping[Status, int] = {
+    Status.PENDING: 0,
+    Status.SENDING: 1,
+    Status.UNCONFIRMED: 2,
+    Status.FAILED: 3,
+    Status.SENT: 4,
+    Status.DELIVERED: 5,
+    Status.READ: 6,
+    Status.PLAYED: 7,
+    Status.RECEIVED: 5,
+}
+"""A status replaces one of lower rank. A provider's real `sent` or `delivered` therefore wins over `failed`
+and `unconfirmed`, while `failed` never wins over what has left. An inbound message is born `received`, beside
+`delivered`, so that `read` moves it on."""
+
+
+class IdentityKind(StrEnum):
+    """The kinds of address under which a provider knows a person."""
+
+    PHONE = "phone"
+    LID = "lid"
+    BSUID = "bsuid"
+    GROUP = "group"
+    HANDLE = "handle"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One address of a person at a provider.
+
+    `value` is the canonical form that the database keeps unique (phones: `elsehu.phones.canonical` digits);
+    `address` is the provider's own spelling, which sending uses. `scope` separates values that mean
+    different people at different places (empty: one world).
+    """
+
+    kind: IdentityKind
+    value: str
+    address: str
+    scope: str = ""

@@ -1,0 +1,1 @@
+"""Evolution API (WhatsApp) for Elsehu."""

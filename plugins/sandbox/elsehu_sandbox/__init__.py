@@ -1,0 +1,1 @@
+"""A provider without a vendor, for trying Elsehu out and for tests."""
