@@ -87,9 +87,7 @@ class ProviderHooks:
         raise NotImplementedError
 
     @hookspec
-    async def provider_disconnect(
-        self, context: PluginContext, instance: Instance, forget: bool
-    ) -> InstanceReport:
+    async def provider_disconnect(self, context: PluginContext, instance: Instance, forget: bool) -> InstanceReport:
         """Log the number out; with `forget` also delete it at the provider. Idempotent."""
         raise NotImplementedError
 
@@ -104,9 +102,7 @@ class ProviderHooks:
         raise NotImplementedError
 
     @hookspec
-    def provider_media(
-        self, context: PluginContext, instance: Instance, media: MediaContent
-    ) -> AsyncIterator[bytes]:
+    def provider_media(self, context: PluginContext, instance: Instance, media: MediaContent) -> AsyncIterator[bytes]:
         """Ability `media`: yield the bytes of a file that a webhook only referred to.
 
         Raise Retryable to be called again later, Rejected when the file is gone for good.
@@ -124,9 +120,7 @@ class ProviderHooks:
         raise NotImplementedError
 
     @hookspec
-    async def provider_mark_read(
-        self, context: PluginContext, instance: Instance, messages: Sequence[Quoted]
-    ) -> None:
+    async def provider_mark_read(self, context: PluginContext, instance: Instance, messages: Sequence[Quoted]) -> None:
         """Ability `mark_read`: show the customer that these messages were read. Best effort."""
         raise NotImplementedError
 
@@ -149,9 +143,7 @@ class StorageHooks:
         raise NotImplementedError
 
     @hookspec
-    def storage_open(
-        self, context: PluginContext, key: str, byte_range: ByteRange | None
-    ) -> AsyncIterator[bytes]:
+    def storage_open(self, context: PluginContext, key: str, byte_range: ByteRange | None) -> AsyncIterator[bytes]:
         """Yield the object's bytes, or those of the range. Raises FileNotFoundError at the first step."""
         raise NotImplementedError
 
@@ -161,9 +153,7 @@ class StorageHooks:
         raise NotImplementedError
 
     @hookspec
-    async def storage_url(
-        self, context: PluginContext, key: str, file_name: str, mime_type: str, seconds: int
-    ) -> str:
+    async def storage_url(self, context: PluginContext, key: str, file_name: str, mime_type: str, seconds: int) -> str:
         """Optional: a presigned URL, valid for `seconds`, to which a browser may be redirected."""
         raise NotImplementedError
 

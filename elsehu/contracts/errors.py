@@ -1,16 +1,16 @@
 """Every error that crosses a boundary, as a value with a stable code.
 
-    ElsehuError
-    ├ ConfigError                    the installation cannot start as configured (CLI: exit code 2)
-    ├ DomainError                    a request cannot be done (HTTP: its status)
-    │ ├ Malformed 400  Unauthenticated 401  PermissionDenied 403  NotFound 404  Conflict 409  Gone 410
-    │ └ TooLarge 413  UnsupportedMedia 415  Invalid 422  TooMany 429  Unavailable 503
-    ├ WebhookRejected                a webhook's sender is not who it should be (HTTP: 401, nothing stored)
-    └ ProviderError                  a provider could not do it; judged only by the dispatcher
-      ├ Retryable                    certainly not done, worth trying again
-      ├ Rejected                     will never work like this
-      ├ InstanceSick                 the number cannot work now: its queue is held, not burnt
-      └ OutcomeUnknown               it may have been done: never repeated by itself
+ElsehuError
+├ ConfigError                    the installation cannot start as configured (CLI: exit code 2)
+├ DomainError                    a request cannot be done (HTTP: its status)
+│ ├ Malformed 400  Unauthenticated 401  PermissionDenied 403  NotFound 404  Conflict 409  Gone 410
+│ └ TooLarge 413  UnsupportedMedia 415  Invalid 422  TooMany 429  Unavailable 503
+├ WebhookRejected                a webhook's sender is not who it should be (HTTP: 401, nothing stored)
+└ ProviderError                  a provider could not do it; judged only by the dispatcher
+  ├ Retryable                    certainly not done, worth trying again
+  ├ Rejected                     will never work like this
+  ├ InstanceSick                 the number cannot work now: its queue is held, not burnt
+  └ OutcomeUnknown               it may have been done: never repeated by itself
 """
 
 from collections.abc import Sequence

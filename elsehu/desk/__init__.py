@@ -1,0 +1,1 @@
+"""What operators do with conversations: take, transfer, close, and why."""

@@ -1,0 +1,1 @@
+"""The HTTP edge: operations, problems, pages, OpenAPI, middleware."""

@@ -1,0 +1,199 @@
+"""An operation: one method on one path, said once. It is served, checked and documented from the same lines."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from elsehu.contracts.errors import (
+    Invalid,
+    Malformed,
+    NotFound,
+    PermissionDenied,
+    TooLarge,
+    Unauthenticated,
+    UnsupportedMedia,
+)
+from elsehu.contracts.user import Caller, Role
+from elsehu.http.problems import field_errors
+from elsehu.http.schemas import NoQuery
+from elsehu.kernel import Kernel
+
+EVERYBODY = frozenset(Role)
+SUPERVISORS = frozenset({Role.ADMIN, Role.SUPERVISOR})
+ADMINS = frozenset({Role.ADMIN})
+
+Body = TypeVar("Body")
+Query = TypeVar("Query")
+
+
+class Authenticator(ABC):
+    """Finds out who calls. Provided by the identity slice."""
+
+    @abstractmethod
+    async def authenticate(self, token: str) -> Caller:
+        """Return the caller of a bearer `token`. Raises Unauthenticated."""
+
+    async def from_request(self, request: Request) -> Caller:
+        """Return the caller of a request by its `Authorization` header. Raises Unauthenticated."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthenticated("token_missing", "Log in and send `Authorization: Bearer <access token>`.")
+        return await self.authenticate(token.strip())
+
+
+@dataclass(slots=True)
+class Call(Generic[Body, Query]):
+    """One request to an operation, authenticated, authorised and validated."""
+
+    kernel: Kernel
+    request: Request
+    caller: Caller
+    body: Body
+    query: Query
+
+    def path_id(self, name: str = "id") -> UUID:
+        """Return the UUID in the path. Raises NotFound for what is no UUID: no such thing can exist."""
+        try:
+            return UUID(self.request.path_params[name])
+        except ValueError:
+            raise NotFound("not_found", f"There is nothing with the id {self.request.path_params[name]!r}.") from None
+
+
+Handler = Callable[[Call[Any, Any]], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method on one path.
+
+    `roles` None means that no token is asked for. `body` and `query` validate and document the request;
+    `answer` documents the answer (a model, or None for no body); `status` is that of success. `refusals`
+    are the statuses to document beside the usual ones. A handler returns JSON-ready data, a pydantic model,
+    None, or a whole Response. `multipart` hands the raw request to the handler.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    tag: str
+    roles: frozenset[Role] | None = EVERYBODY
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] = NoQuery
+    answer: Any = None
+    status: int = 200
+    refusals: Sequence[int] = ()
+    body_optional: bool = False
+    multipart: bool = False
+    answer_media_type: str = "application/json"
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    def route(self, kernel: Kernel) -> Route:
+        """Return the Starlette route that serves this operation on `kernel`."""
+
+        async def endpoint(request: Request) -> Response:
+            caller = await self._caller(kernel, request)
+            query = read_query(self.query, request)
+            body = await self._body(kernel, request)
+            return self._answer(await self.handler(Call(kernel, request, caller, body, query)))
+
+        return Route(self.path, endpoint, methods=[self.method], name=f"{self.method} {self.path}")
+
+    async def _caller(self, kernel: Kernel, request: Request) -> Caller:
+        if self.roles is None:
+            return NOBODY
+        authenticator = kernel.part(Authenticator)  # type: ignore[type-abstract]
+        caller = await authenticator.from_request(request)
+        request.scope["elsehu.caller"] = caller
+        if caller.role not in self.roles:
+            allowed = ", ".join(sorted(self.roles))
+            raise PermissionDenied("forbidden", f"Your role {caller.role} may not do this; it takes one of: {allowed}.")
+        return caller
+
+    async def _body(self, kernel: Kernel, request: Request) -> Any:
+        if self.body is None or self.multipart:
+            return None
+        raw = await read_body(request, kernel.settings.server.max_body_bytes)
+        if not raw and self.body_optional:
+            return self.body()
+        require_json(request)
+        return parse_json(self.body, raw)
+
+    def _answer(self, result: Any) -> Response:
+        if isinstance(result, Response):
+            return result
+        if result is None:
+            return Response(status_code=204 if self.status == 200 else self.status)
+        if isinstance(result, BaseModel):
+            return Response(result.model_dump_json(by_alias=True), self.status, media_type="application/json")
+        return Response(orjson.dumps(result), self.status, media_type="application/json")
+
+
+NOBODY = Caller(Role.OPERATOR, None, "")
+"""The caller of an operation that asks for no token: never given to one that does."""
+
+
+def require_json(request: Request) -> None:
+    """Raise UnsupportedMedia unless the request says that its body is JSON."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise UnsupportedMedia("unsupported_media_type", "Send the body as application/json.")
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Return the whole body, at most `limit` bytes. Raises TooLarge."""
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > limit:
+        raise TooLarge("too_large", f"The body may have at most {limit} bytes.")
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > limit:
+            raise TooLarge("too_large", f"The body may have at most {limit} bytes.")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def parse_json(schema: type[BaseModel], raw: bytes) -> BaseModel:
+    """Return `raw` validated by `schema`. Raises Malformed (no JSON) or Invalid (wrong fields)."""
+    try:
+        data = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise Malformed("malformed_json", "The body is not valid JSON.") from None
+    try:
+        return schema.model_validate_json(raw) if isinstance(data, dict) else schema.model_validate(data)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def read_query(schema: type[BaseModel], request: Request) -> BaseModel:
+    """Return the query string validated by `schema`; a parameter given twice is refused unless it is a list."""
+    values: dict[str, Any] = {}
+    for name, value in request.query_params.multi_items():
+        if name in values:
+            raise Invalid("invalid_request", f"The parameter {name} was given twice.")
+        values[name] = value
+    try:
+        return schema.model_validate_strings(values)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def invalid(error: ValidationError, prefix: str = "") -> Invalid:
+    """Return pydantic's findings as the 422 that callers see."""
+    return Invalid("invalid_request", "Some fields are not valid; see errors.", errors=field_errors(error, prefix))
+
+
+def routes_of(operations: Sequence[Operation], kernel: Kernel) -> Iterator[Route]:
+    """Yield the routes of `operations`, fixed paths before those with parameters."""
+    for operation in sorted(operations, key=lambda one: one.path.count("{")):
+        yield operation.route(kernel)

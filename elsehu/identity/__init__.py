@@ -1,0 +1,1 @@
+"""Users, sessions, API keys, who may do what, and the audit log."""

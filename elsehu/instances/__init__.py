@@ -1,0 +1,1 @@
+"""Service instances: numbers, their credentials and their state at the provider."""

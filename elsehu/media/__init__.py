@@ -1,0 +1,1 @@
+"""Files: stored, fetched, uploaded and handed out."""

@@ -1,0 +1,38 @@
+"""Files: what is stored, and what is still to be fetched."""
+
+from piccolo.columns import JSONB, UUID, BigInt, Boolean, ForeignKey, Integer, Text, Timestamptz, Varchar
+from piccolo.columns.base import OnDelete
+from piccolo.columns.defaults.timestamptz import TimestamptzNow
+from piccolo.table import Table
+
+from elsehu.db import DIALECT
+from elsehu.identity.tables import User
+from elsehu.ids import new_id
+from elsehu.instances.tables import ServiceInstance
+
+
+class MediaFile(Table, db=DIALECT, tablename="media_files"):
+    """One file. `state`: pending (to fetch), ready, failed (given up, `error` says why), expired.
+
+    `reference` is what the provider plugin needs to fetch it; `storage_key` is where the bytes are.
+    """
+
+    id = UUID(primary_key=True, default=new_id)
+    instance_id = ForeignKey(ServiceInstance, on_delete=OnDelete.set_null, null=True)
+    state = Varchar(length=12, default="pending")
+    mime_type = Varchar(length=127, default="application/octet-stream")
+    file_name = Varchar(length=255, default="")
+    size = BigInt(default=None, null=True)
+    sha256 = Varchar(length=64, default=None, null=True)
+    storage_key = Varchar(length=200, default=None, null=True)
+    storage = Varchar(length=60, default="")
+    reference = JSONB(default="{}")
+    is_voice = Boolean(default=False)
+    attempts = Integer(default=0)
+    next_attempt_at = Timestamptz(default=TimestamptzNow())
+    claimed_until = Timestamptz(default=None, null=True)
+    error = Text(default="")
+    uploaded_by = ForeignKey(User, on_delete=OnDelete.set_null, null=True)
+    created_at = Timestamptz(default=TimestamptzNow())
+    ready_at = Timestamptz(default=None, null=True)
+    expires_at = Timestamptz(default=None, null=True)

@@ -1,0 +1,1 @@
+"""Contacts, conversations and messages: everything between a webhook, the screen and the phone."""

@@ -1,0 +1,174 @@
+"""Contacts, conversations, messages, and the webhooks that they come from: what changes in one transaction."""
+
+from piccolo.columns import (
+    JSONB,
+    UUID,
+    Array,
+    BigSerial,
+    Boolean,
+    ForeignKey,
+    Integer,
+    SmallInt,
+    Text,
+    Timestamptz,
+    Varchar,
+)
+from piccolo.columns.base import OnDelete
+from piccolo.columns.defaults.timestamptz import TimestamptzNow
+from piccolo.table import Table
+
+from elsehu.db import DIALECT
+from elsehu.identity.tables import User
+from elsehu.ids import new_id
+from elsehu.instances.tables import ServiceInstance
+from elsehu.media.tables import MediaFile
+
+
+class Contact(Table, db=DIALECT, tablename="contacts"):
+    """A customer. `name` is what our people wrote, `profile_name` what the provider shows.
+
+    `phone` holds canonical digits. `search_text` is name, phone and e-mail without accents or case.
+    """
+
+    id = UUID(primary_key=True, default=new_id)
+    name = Varchar(length=200, default="")
+    profile_name = Varchar(length=200, default="")
+    profile_name_at = Timestamptz(default=None, null=True)
+    phone = Varchar(length=32, default=None, null=True)
+    email = Varchar(length=320, default=None, null=True)
+    tags = Array(base_column=Varchar(length=60), default=list)
+    custom = JSONB(default="{}")
+    search_text = Text(default="")
+    opted_out_at = Timestamptz(default=None, null=True)
+    archived_at = Timestamptz(default=None, null=True)
+    merged_into = UUID(default=None, null=True)
+    created_at = Timestamptz(default=TimestamptzNow())
+    updated_at = Timestamptz(default=TimestamptzNow())
+
+
+class ContactIdentity(Table, db=DIALECT, tablename="contact_identities"):
+    """One address of a contact. (kind, value, scope) is unique: no address has two contacts."""
+
+    id = UUID(primary_key=True, default=new_id)
+    contact_id = ForeignKey(Contact, on_delete=OnDelete.cascade, null=False, index=True)
+    kind = Varchar(length=12)
+    value = Varchar(length=200)
+    scope = Varchar(length=60, default="")
+    address = Varchar(length=200)
+    last_seen_at = Timestamptz(default=TimestamptzNow())
+    created_at = Timestamptz(default=TimestamptzNow())
+
+
+class Conversation(Table, db=DIALECT, tablename="conversations"):
+    """A thread between a contact and an instance. At most one of a pair is open (partial unique index).
+
+    The tabulation's name is frozen here when a conversation is closed; last-message columns are of the
+    message with the newest (provider time, arrival).
+    """
+
+    id = UUID(primary_key=True, default=new_id)
+    contact_id = ForeignKey(Contact, on_delete=OnDelete.restrict, null=False)
+    instance_id = ForeignKey(ServiceInstance, on_delete=OnDelete.restrict, null=False)
+    status = Varchar(length=10, default="queued")
+    assigned_to = ForeignKey(User, on_delete=OnDelete.set_null, null=True)
+    last_activity_at = Timestamptz(default=TimestamptzNow())
+    last_message_kind = Varchar(length=12, default=None, null=True)
+    last_message_preview = Varchar(length=200, default=None, null=True)
+    last_message_direction = Varchar(length=8, default=None, null=True)
+    last_message_at = Timestamptz(default=None, null=True)
+    unread_count = Integer(default=0)
+    window_expires_at = Timestamptz(default=None, null=True)
+    tags = Array(base_column=Varchar(length=60), default=list)
+    opened_at = Timestamptz(default=TimestamptzNow())
+    assigned_at = Timestamptz(default=None, null=True)
+    first_reply_at = Timestamptz(default=None, null=True)
+    closed_at = Timestamptz(default=None, null=True)
+    closed_by = UUID(default=None, null=True)
+    tabulation_id = UUID(default=None, null=True)
+    tabulation_name = Varchar(length=120, default=None, null=True)
+    closing_notes = Text(default=None, null=True)
+    closing_fields = JSONB(default=None, null=True)
+    merged_into = UUID(default=None, null=True)
+
+
+class Message(Table, db=DIALECT, tablename="messages"):
+    """One message, and while it is outbound and `pending`, its own place in the queue.
+
+    `seq` is the order of arrival. `at` is the time to show and sort by: the provider's, or our own until
+    the provider tells. `status_rank` is `contracts.message.RANK[status]`.
+    """
+
+    id = UUID(primary_key=True, default=new_id)
+    seq = BigSerial()
+    conversation_id = ForeignKey(Conversation, on_delete=OnDelete.restrict, null=False)
+    instance_id = ForeignKey(ServiceInstance, on_delete=OnDelete.restrict, null=False)
+    direction = Varchar(length=8)
+    kind = Varchar(length=12)
+    text = Text(default=None, null=True)
+    payload = JSONB(default=None, null=True)
+    media_id = ForeignKey(MediaFile, on_delete=OnDelete.set_null, null=True, index=True)
+    status = Varchar(length=12)
+    status_rank = SmallInt()
+    external_id = Varchar(length=256, default=None, null=True)
+    client_id = Varchar(length=120, default=None, null=True)
+    reply_to_external_id = Varchar(length=256, default=None, null=True)
+    sender_id = ForeignKey(User, on_delete=OnDelete.set_null, null=True)
+    author_name = Varchar(length=200, default=None, null=True)
+    at = Timestamptz(default=TimestamptzNow())
+    created_at = Timestamptz(default=TimestamptzNow())
+    sent_at = Timestamptz(default=None, null=True)
+    delivered_at = Timestamptz(default=None, null=True)
+    read_at = Timestamptz(default=None, null=True)
+    edited_at = Timestamptz(default=None, null=True)
+    deleted_at = Timestamptz(default=None, null=True)
+    error_code = Varchar(length=60, default=None, null=True)
+    error_detail = Text(default=None, null=True)
+    provider_code = Varchar(length=60, default=None, null=True)
+    lane = SmallInt(default=0)
+    attempts = SmallInt(default=0)
+    next_attempt_at = Timestamptz(default=None, null=True)
+    claimed_until = Timestamptz(default=None, null=True)
+
+
+class Reaction(Table, db=DIALECT, tablename="message_reactions"):
+    """One party's reaction to a message. An empty emoji is a reaction taken back, kept for its time."""
+
+    id = BigSerial(primary_key=True)
+    message_id = ForeignKey(Message, on_delete=OnDelete.cascade, null=False)
+    reactor = Varchar(length=240)
+    from_company = Boolean()
+    emoji = Varchar(length=40, default="")
+    at = Timestamptz()
+
+
+class WaitingUpdate(Table, db=DIALECT, tablename="waiting_updates"):
+    """A status, edit, deletion, reaction or echo that came before its message: applied when that comes."""
+
+    id = BigSerial(primary_key=True)
+    instance_id = ForeignKey(ServiceInstance, on_delete=OnDelete.cascade, null=False)
+    external_id = Varchar(length=256)
+    event = JSONB()
+    created_at = Timestamptz(default=TimestamptzNow())
+
+
+class WebhookEvent(Table, db=DIALECT, tablename="webhook_events"):
+    """A webhook's body as it came, without secrets and media bytes: kept for a time, for replay."""
+
+    id = BigSerial(primary_key=True)
+    provider = Varchar(length=60)
+    instance_id = UUID(default=None, null=True)
+    event_name = Varchar(length=80, default="")
+    body = JSONB()
+    received_at = Timestamptz(default=TimestamptzNow())
+
+
+class DeadLetter(Table, db=DIALECT, tablename="dead_letters"):
+    """A part of a webhook that could not be applied, with its JSON and the error, until somebody looks."""
+
+    id = BigSerial(primary_key=True)
+    provider = Varchar(length=60)
+    instance_id = UUID(default=None, null=True)
+    error = Text()
+    item = JSONB()
+    created_at = Timestamptz(default=TimestamptzNow())
+    resolved_at = Timestamptz(default=None, null=True)

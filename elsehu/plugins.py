@@ -1,0 +1,420 @@
+"""The typed facade over pluggy. No other module touches hooks.
+
+Plugins are found by the entry-point group `elsehu`; only those that `elsehu.toml` names are loaded, and
+whatever does not fit refuses to start with a ConfigError that names plugin, file and fix.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import pluggy
+import structlog
+from pydantic import BaseModel, ValidationError
+
+from elsehu import hookspecs
+from elsehu.clock import utc_now
+from elsehu.contracts.errors import ConfigError, ElsehuError
+from elsehu.contracts.http import HttpClient
+from elsehu.contracts.inbound import Item, MediaContent, Normalized
+from elsehu.contracts.instance import Instance, InstanceReport, Pairing
+from elsehu.contracts.message import Identity
+from elsehu.contracts.outbound import OutboundMessage, Quoted, Sent
+from elsehu.contracts.plugin import HOOK_API, PluginContext, PluginInfo, ProviderSpec
+from elsehu.contracts.rules import Closing, Refusal
+from elsehu.contracts.storage import ByteRange, StoredObject
+from elsehu.contracts.webhook import Accepted, Challenge, WebhookRequest
+from elsehu.settings import Settings
+
+log = structlog.get_logger("elsehu.plugins")
+
+GROUP = "elsehu"
+REQUIRED_OF_PROVIDERS = (
+    "provider_receive",
+    "provider_normalize",
+    "provider_send",
+    "provider_connect",
+    "provider_disconnect",
+    "provider_status",
+)
+REQUIRED_OF_STORAGES = ("storage_put", "storage_open", "storage_delete")
+ABILITY_HOOKS = {
+    "provider_qrcode": "qrcode",
+    "provider_media": "media",
+    "provider_history": "history",
+    "provider_mark_read": "mark_read",
+    "provider_typing": "typing",
+}
+
+
+def installed() -> Mapping[str, list[EntryPoint]]:
+    """Return the installed plugins' entry points by name."""
+    found: dict[str, list[EntryPoint]] = {}
+    for entry in entry_points(group=GROUP):
+        found.setdefault(entry.name, []).append(entry)
+    return found
+
+
+@dataclass(slots=True)
+class Plugin:
+    """One loaded plugin: what it says of itself, the hooks that it implements, and their context."""
+
+    info: PluginInfo
+    implementation: Any
+    hooks: Mapping[str, Any]
+    context: PluginContext
+
+    def implements(self, hook: str) -> bool:
+        """Whether the plugin implements `hook`."""
+        return hook in self.hooks
+
+
+class _NoHttp:
+    """Stands in until a kernel is open: registration does no I/O."""
+
+    async def request(self, *_: Any, **__: Any) -> Any:
+        raise RuntimeError("a plugin made an HTTP request before the kernel was open")
+
+    def stream(self, *_: Any, **__: Any) -> Any:
+        raise RuntimeError("a plugin made an HTTP request before the kernel was open")
+
+
+@dataclass(slots=True)
+class Plugins:
+    """The loaded plugins, in the order of `elsehu.toml`, and one typed method for each hook."""
+
+    loaded: Sequence[Plugin]
+    storage_name: str
+    failures: dict[str, int] = field(default_factory=dict)
+
+    def bind(self, http: HttpClient) -> None:
+        """Give the plugins the open kernel's HTTP client."""
+        for plugin in self.loaded:
+            context = plugin.context
+            plugin.context = PluginContext(context.config, http, context.now, context.log, context.data_dir)
+
+    # Providers: one plugin only ---------------------------------------------------------------------
+
+    def provider(self, name: str) -> Plugin | None:
+        """Return the plugin that provides `name` (or one of its webhook names), or None."""
+        for plugin in self.loaded:
+            spec = plugin.info.provider
+            if spec and (spec.name == name or name in spec.webhook_names):
+                return plugin
+        return None
+
+    def owner(self, instance: Instance) -> Plugin:
+        """Return the plugin that owns `instance`. Raises ElsehuError `provider_not_enabled`."""
+        plugin = self.provider(instance.provider)
+        if plugin is None:
+            raise ElsehuError(
+                "provider_not_enabled",
+                f"The provider {instance.provider!r} of this number is not enabled in elsehu.toml.",
+            )
+        return plugin
+
+    def spec(self, provider: str) -> ProviderSpec | None:
+        """Return what the provider `provider` says that it provides, or None if it is not enabled."""
+        plugin = self.provider(provider)
+        return plugin.info.provider if plugin else None
+
+    def providers(self) -> list[ProviderSpec]:
+        """Return what every enabled provider provides."""
+        return [plugin.info.provider for plugin in self.loaded if plugin.info.provider]
+
+    def abilities(self, provider: str) -> list[str]:
+        """Return what a provider can do: its optional hooks, and `send_<kind>` for each kind it sends."""
+        plugin = self.provider(provider)
+        if plugin is None or plugin.info.provider is None:
+            return []
+        optional = [ability for hook, ability in ABILITY_HOOKS.items() if plugin.implements(hook)]
+        return sorted(optional + [f"send_{kind}" for kind in plugin.info.provider.kinds])
+
+    def can(self, instance: Instance, ability: str) -> bool:
+        """Whether the provider of `instance` has an ability."""
+        return ability in self.abilities(instance.provider)
+
+    def receive(self, plugin: Plugin, request: WebhookRequest, instances: Sequence[Instance]) -> Accepted | Challenge:
+        """Authenticate a webhook. Raises WebhookRejected."""
+        return _call(plugin, "provider_receive", request=request, instances=instances)  # type: ignore[no-any-return]
+
+    def normalize(self, plugin: Plugin, accepted: Accepted) -> Normalized:
+        """Turn an authenticated payload into events."""
+        return _call(plugin, "provider_normalize", accepted=accepted)  # type: ignore[no-any-return]
+
+    async def send(self, instance: Instance, message: OutboundMessage) -> Sent:
+        """Hand a message to the provider. Raises ProviderError."""
+        answer = await _call(self.owner(instance), "provider_send", instance=instance, message=message)
+        return answer  # type: ignore[no-any-return]
+
+    async def connect(self, instance: Instance) -> InstanceReport:
+        """Make a number ready at its provider. Raises ProviderError."""
+        return await _call(self.owner(instance), "provider_connect", instance=instance)  # type: ignore[no-any-return]
+
+    async def disconnect(self, instance: Instance, forget: bool = False) -> InstanceReport:
+        """Log a number out, with `forget` also delete it at the provider. Raises ProviderError."""
+        plugin = self.owner(instance)
+        return await _call(plugin, "provider_disconnect", instance=instance, forget=forget)  # type: ignore[no-any-return]
+
+    async def status(self, instance: Instance) -> InstanceReport:
+        """Ask how a number stands at its provider. Raises ProviderError."""
+        return await _call(self.owner(instance), "provider_status", instance=instance)  # type: ignore[no-any-return]
+
+    async def qrcode(self, instance: Instance) -> Pairing:
+        """Return what is to be scanned. Raises ProviderError."""
+        return await _call(self.owner(instance), "provider_qrcode", instance=instance)  # type: ignore[no-any-return]
+
+    def media(self, instance: Instance, media: MediaContent) -> AsyncIterator[bytes]:
+        """Fetch a file that a webhook referred to. Raises ProviderError while iterated."""
+        return _call(self.owner(instance), "provider_media", instance=instance, media=media)  # type: ignore[no-any-return]
+
+    def history(self, instance: Instance, since: datetime, until: datetime) -> AsyncIterator[Sequence[Item]]:
+        """Ask what happened between two times. Raises ProviderError while iterated."""
+        plugin = self.owner(instance)
+        return _call(plugin, "provider_history", instance=instance, since=since, until=until)  # type: ignore[no-any-return]
+
+    async def mark_read(self, instance: Instance, messages: Sequence[Quoted]) -> None:
+        """Show the customer that messages were read. Raises ProviderError."""
+        await _call(self.owner(instance), "provider_mark_read", instance=instance, messages=messages)
+
+    async def typing(self, instance: Instance, to: Sequence[Identity], state: str) -> None:
+        """Show the customer that somebody types. Raises ProviderError."""
+        await _call(self.owner(instance), "provider_typing", instance=instance, to=to, state=state)
+
+    # Storage: the one chosen -------------------------------------------------------------------------
+
+    @property
+    def _storage(self) -> Plugin:
+        return next(plugin for plugin in self.loaded if plugin.info.name == self.storage_name)
+
+    async def storage_put(self, key: str, chunks: AsyncIterator[bytes], mime_type: str) -> StoredObject:
+        """Store a stream under `key`, whole or not at all."""
+        storage = self._storage
+        return await _call(storage, "storage_put", key=key, chunks=chunks, mime_type=mime_type)  # type: ignore[no-any-return]
+
+    def storage_open(self, key: str, byte_range: ByteRange | None = None) -> AsyncIterator[bytes]:
+        """Yield a stored object's bytes, or a range of them."""
+        return _call(self._storage, "storage_open", key=key, byte_range=byte_range)  # type: ignore[no-any-return]
+
+    async def storage_delete(self, key: str) -> None:
+        """Delete a stored object."""
+        await _call(self._storage, "storage_delete", key=key)
+
+    async def storage_url(self, key: str, file_name: str, mime_type: str, seconds: int = 300) -> str | None:
+        """Return a presigned URL, or None where the storage has none."""
+        if not self._storage.implements("storage_url"):
+            return None
+        arguments = {"key": key, "file_name": file_name, "mime_type": mime_type, "seconds": seconds}
+        return await _call(self._storage, "storage_url", **arguments)  # type: ignore[no-any-return]
+
+    # Rules: first answer wins ------------------------------------------------------------------------
+
+    def tabulation_rules(self, closing: Closing) -> Refusal | None:
+        """Return the first refusal of a closing, or None."""
+        for plugin in self._implementing("tabulation_rules"):
+            refusal: Refusal | None = _call(plugin, "tabulation_rules", closing=closing)
+            if refusal is not None:
+                return refusal
+        return None
+
+    # Registration ------------------------------------------------------------------------------------
+
+    def registered(self, hook: str) -> list[tuple[Plugin, Any]]:
+        """Return what every plugin registers by `hook` (`register_routes`, …), with its plugin."""
+        return [(plugin, item) for plugin in self._implementing(hook) for item in _call(plugin, hook)]
+
+    # Notifications -----------------------------------------------------------------------------------
+
+    def listens(self, hook: str) -> bool:
+        """Whether any plugin wants the notification `hook`."""
+        return any(True for _ in self._implementing(hook))
+
+    async def notify(self, hook: str, data: Mapping[str, Any]) -> None:
+        """Tell every plugin, in order. A failure is logged and counted; the next plugin goes on."""
+        for plugin in self._implementing(hook):
+            try:
+                await _call(plugin, hook, data=data)
+            except Exception as error:
+                name = plugin.info.name
+                self.failures[name] = self.failures.get(name, 0) + 1
+                log.exception("notification_failed", plugin=name, hook=hook, error=type(error).__name__)
+
+    def _implementing(self, hook: str) -> Iterable[Plugin]:
+        return (plugin for plugin in self.loaded if plugin.implements(hook))
+
+
+def _call(plugin: Plugin, hook: str, **arguments: Any) -> Any:
+    """Call one plugin's hook with the arguments that it takes."""
+    implementation = plugin.hooks[hook]
+    given = {"context": plugin.context, **arguments}
+    return implementation.function(*[given[name] for name in implementation.argnames])
+
+
+# Loading -------------------------------------------------------------------------------------------
+
+
+def load_plugins(settings: Settings, found: Mapping[str, Sequence[EntryPoint]] | None = None) -> Plugins:
+    """Load the plugins that the settings name. Raises ConfigError for whatever does not fit."""
+    entries = installed() if found is None else found
+    manager = pluggy.PluginManager("elsehu")
+    for family in hookspecs.FAMILIES:
+        manager.add_hookspecs(family)
+    loaded = [_load(manager, name, entries, settings) for name in settings.enabled_plugins]
+    _check_hooks(manager, loaded)
+    _check_unique(loaded)
+    _check_storage(loaded, settings.media.storage)
+    return Plugins(loaded, settings.media.storage)
+
+
+def _refuse(code: str, detail: str) -> ConfigError:
+    return ConfigError(code, detail)
+
+
+def _load(
+    manager: pluggy.PluginManager, name: str, entries: Mapping[str, Sequence[EntryPoint]], settings: Settings
+) -> Plugin:
+    candidates = entries.get(name, ())
+    where = settings.file_name
+    if not candidates:
+        have = ", ".join(sorted(entries)) or "none"
+        raise _refuse(
+            "plugin_not_found",
+            f"{where}: [plugins] enabled names {name!r}, but no such plugin is installed (installed: {have}). "
+            "Correct the name or install its package.",
+        )
+    if len(candidates) > 1:
+        packages = ", ".join(sorted(entry.dist.name if entry.dist else entry.value for entry in candidates))
+        raise _refuse(
+            "plugin_conflict",
+            f"Two installed packages claim the plugin name {name!r}: {packages}. Uninstall one.",
+        )
+    if any(plugin_name == name for plugin_name, _ in manager.list_name_plugin()):
+        raise _refuse("plugin_conflict", f"{where}: [plugins] enabled names {name!r} twice. Remove one.")
+    implementation = _import(name, candidates[0])
+    _register(manager, name, implementation)
+    hooks = {caller.name: _own(caller, name) for caller in manager.get_hookcallers(implementation) or ()}
+    info = _info(name, hooks)
+    return Plugin(info, implementation, hooks, _context(info, settings))
+
+
+def _import(name: str, entry: EntryPoint) -> Any:
+    try:
+        return entry.load()
+    except Exception as error:
+        raise _refuse(
+            "plugin_broken",
+            f"The plugin {name!r} ({entry.value}) cannot be imported: {type(error).__name__}: {error}. "
+            "Reinstall its package, or remove it from [plugins] enabled.",
+        ) from error
+
+
+def _register(manager: pluggy.PluginManager, name: str, implementation: Any) -> None:
+    try:
+        manager.register(implementation, name=name)
+    except pluggy.PluginValidationError as error:
+        raise _refuse(
+            "plugin_hook_invalid",
+            f"The plugin {name!r} does not fit the hooks of this version: {_first_lines(error)}. "
+            "Correct the hook's arguments (see docs/plugins.md) or update the plugin.",
+        ) from error
+    except ValueError as error:
+        raise _refuse("plugin_conflict", f"The plugin {name!r} is registered twice: {error}.") from error
+
+
+def _first_lines(error: Exception) -> str:
+    return "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+
+
+def _own(caller: pluggy.HookCaller, name: str) -> Any:
+    return next(one for one in caller.get_hookimpls() if one.plugin_name == name)
+
+
+def _info(name: str, hooks: Mapping[str, Any]) -> PluginInfo:
+    if "plugin_info" not in hooks:
+        raise _refuse(
+            "plugin_invalid",
+            f"The plugin {name!r} does not implement the hook plugin_info, which says what it is.",
+        )
+    info = hooks["plugin_info"].function()
+    if not isinstance(info, PluginInfo):
+        raise _refuse("plugin_invalid", f"The plugin {name!r}: plugin_info must return a PluginInfo.")
+    if info.name != name:
+        raise _refuse("plugin_invalid", f"The plugin {name!r} calls itself {info.name!r}: both names must be one.")
+    if info.hook_api != HOOK_API:
+        raise _refuse(
+            "plugin_wrong_version",
+            f"The plugin {name!r} is written for hook API {info.hook_api}; this Elsehu offers {HOOK_API}. "
+            "Install a version of the plugin that fits.",
+        )
+    _check_required(name, info, hooks)
+    return info
+
+
+def _check_required(name: str, info: PluginInfo, hooks: Mapping[str, Any]) -> None:
+    required = (REQUIRED_OF_PROVIDERS if info.provider else ()) + (REQUIRED_OF_STORAGES if info.is_storage else ())
+    missing = [hook for hook in required if hook not in hooks]
+    if missing:
+        raise _refuse(
+            "plugin_invalid",
+            f"The plugin {name!r} lacks the hooks that its kind needs: {', '.join(missing)}.",
+        )
+
+
+def _context(info: PluginInfo, settings: Settings) -> PluginContext:
+    plugin_log = structlog.get_logger(f"elsehu.plugin.{info.name}")
+    return PluginContext(
+        config=_config(info, settings),
+        http=_NoHttp(),
+        now=utc_now,
+        log=plugin_log.info,
+        data_dir=settings.data_dir / "plugins" / info.name,
+    )
+
+
+def _config(info: PluginInfo, settings: Settings) -> BaseModel:
+    try:
+        return info.config.model_validate(settings.plugin_table(info.name))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in ("plugins", info.name, *first["loc"]))
+        known = ", ".join(info.config.model_fields) or "none"
+        raise _refuse(
+            "plugin_config_invalid",
+            f"{settings.file_name}: {key}: {first['msg']}. Keys of this plugin: {known}.",
+        ) from error
+
+
+def _check_hooks(manager: pluggy.PluginManager, loaded: Sequence[Plugin]) -> None:
+    try:
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise _refuse(
+            "plugin_hook_unknown", f"{_first_lines(error)}. Correct the hook's name (see docs/plugins.md)."
+        ) from error
+
+
+def _check_unique(loaded: Sequence[Plugin]) -> None:
+    owners: dict[str, str] = {}
+    for plugin in loaded:
+        spec = plugin.info.provider
+        for name in (spec.name, *spec.webhook_names) if spec else ():
+            if name in owners:
+                raise _refuse(
+                    "plugin_conflict",
+                    f"The plugins {owners[name]!r} and {plugin.info.name!r} both provide {name!r}. "
+                    "Enable only one of them in [plugins] enabled.",
+                )
+            owners[name] = plugin.info.name
+
+
+def _check_storage(loaded: Sequence[Plugin], chosen: str) -> None:
+    storages = [plugin.info.name for plugin in loaded if plugin.info.is_storage]
+    if chosen not in storages:
+        have = ", ".join(storages) or "none"
+        raise _refuse(
+            "storage_not_found",
+            f"[media] storage is {chosen!r}, which is no enabled storage plugin (enabled storages: {have}). "
+            "Add it to [plugins] enabled, or choose another.",
+        )

@@ -1,0 +1,190 @@
+"""The installation's settings: `elsehu.toml`, overridden by the environment, validated at start.
+
+Each group of keys is one table of the file. Environment names are `ELSEHU_` and the key, nested with `__`
+(`ELSEHU_MESSAGING__SEND_WAIT=2`); `DATABASE_URL` and `REDIS_URL` are honoured as they are.
+"""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+MIB = 1024 * 1024
+
+
+class Group(BaseModel):
+    """One table of `elsehu.toml`: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(Group):
+    """`[server]`: where we listen and what browsers may do."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    cors_origins: list[str] = []
+    docs: bool = True
+    metrics: bool = False
+    max_body_bytes: int = Field(1 * MIB, ge=1024)
+    max_webhook_bytes: int = Field(136 * MIB, ge=4 * MIB)
+    max_upload_bytes: int = Field(100 * MIB, ge=1 * MIB)
+    trusted_proxies: list[str] = []
+
+
+class DatabaseSettings(Group):
+    """`[database]`: the connection pool of each process."""
+
+    pool_min: int = Field(2, ge=1)
+    pool_max: int = Field(16, ge=2)
+    statement_timeout: float = Field(30.0, gt=0)
+
+
+class SecuritySettings(Group):
+    """`[security]`: tokens, passwords and throttling."""
+
+    access_token_seconds: int = Field(900, ge=30)
+    refresh_token_days: float = Field(30.0, gt=0)
+    password_min_length: int = Field(10, ge=8)
+    login_attempts_per_account: str = "10/5minute"
+    login_attempts_per_address: str = "50/5minute"
+
+
+class MessagingSettings(Group):
+    """`[messaging]`: sending."""
+
+    send_wait: float = Field(5.0, ge=0, le=60)
+    send_timeout: float = Field(30.0, gt=0)
+    max_attempts: int = Field(12, ge=1)
+    max_age_hours: float = Field(24.0, gt=0)
+    backoff_first: float = Field(1.0, gt=0)
+    backoff_max: float = Field(300.0, gt=0)
+    concurrency: int = Field(64, ge=1)
+    default_region: str = "BR"
+    dispatch_in_web: bool = True
+
+
+class WebhookSettings(Group):
+    """`[webhooks]`: ingest, and how long raw events are kept."""
+
+    raw_event_days: float = Field(7.0, gt=0)
+    batch_size: int = Field(64, ge=1, le=500)
+    history_minutes: float = Field(15.0, gt=0)
+
+
+class MediaSettings(Group):
+    """`[media]`: where files go and how large they may be."""
+
+    storage: str = "storage_local"
+    max_bytes: int = Field(100 * MIB, ge=1)
+    fetch_attempts: int = Field(8, ge=1)
+    fetch_timeout: float = Field(120.0, gt=0)
+    retention_days: float | None = None
+
+
+class RealtimeSettings(Group):
+    """`[realtime]`: the WebSocket at `/ws`."""
+
+    auth_timeout: float = Field(5.0, gt=0)
+    ping_interval: float = Field(20.0, gt=0)
+    max_frame_bytes: int = Field(256 * 1024, ge=1024)
+    client_events_per_second: int = Field(50, ge=1)
+    sockets_per_user: int = Field(20, ge=1)
+    queue_events: int = Field(1000, ge=10)
+    resume_hours: float = Field(24.0, gt=0)
+    resume_max_events: int = Field(10_000, ge=100)
+    token_in_query: bool = True
+
+
+class HttpClientSettings(Group):
+    """`[http_client]`: our own requests to providers."""
+
+    timeout: float = Field(20.0, gt=0)
+    connections: int = Field(200, ge=1)
+
+
+class DeskSettings(Group):
+    """`[desk]`: who sees what."""
+
+    operators_see_all: bool = False
+
+
+class LoggingSettings(Group):
+    """`[logging]`: `format` is `console` or `json`."""
+
+    level: str = "info"
+    format: str = "console"
+
+
+class Settings(BaseSettings):
+    """Everything that an installation configures. Build it with `load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ELSEHU_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+    toml_path: ClassVar[Path | None] = None
+
+    data_dir: Path = Path("var")
+    public_url: str | None = None
+    secret_key: SecretStr | None = None
+    database_url: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("DATABASE_URL", "ELSEHU_DATABASE_URL", "database_url")
+    )
+    redis_url: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("REDIS_URL", "ELSEHU_REDIS_URL", "redis_url")
+    )
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    security: SecuritySettings = SecuritySettings()
+    messaging: MessagingSettings = MessagingSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+    media: MediaSettings = MediaSettings()
+    realtime: RealtimeSettings = RealtimeSettings()
+    http_client: HttpClientSettings = HttpClientSettings()
+    desk: DeskSettings = DeskSettings()
+    logging: LoggingSettings = LoggingSettings()
+    plugins: dict[str, Any] = {"enabled": ["evolution", "sandbox", "storage_local"]}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what the caller gives first, then the environment, then the file."""
+        toml = TomlConfigSettingsSource(settings_cls, cls.toml_path) if cls.toml_path else None
+        return tuple(source for source in (init_settings, env_settings, toml) if source)
+
+    @property
+    def file_name(self) -> str:
+        """The name of the file that these settings came from, for messages."""
+        return str(self.toml_path or "elsehu.toml")
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """The secret keys, newest first. Empty until an installation has one."""
+        joined = self.secret_key.get_secret_value() if self.secret_key else ""
+        return tuple(key.strip() for key in joined.split(",") if key.strip())
+
+    @property
+    def enabled_plugins(self) -> tuple[str, ...]:
+        """The names of the plugins to load, in the order of the file."""
+        return tuple(self.plugins.get("enabled", ()))
+
+    def plugin_table(self, name: str) -> dict[str, Any]:
+        """The raw `[plugins.<name>]` table, which the plugin itself validates."""
+        table = self.plugins.get(name, {})
+        return table if isinstance(table, dict) else {}
