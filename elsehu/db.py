@@ -51,7 +51,7 @@ DIALECT = Dialect()
 """What every table names as its `db`: stateless, so no table can reach a database by itself."""
 
 
-async def run_query(connection: asyncpg.Connection, query: Query) -> Any:
+async def run_query(connection: asyncpg.Connection, query: Query[Any, Any]) -> Any:
     """Run a Piccolo `query` on `connection` and return what Piccolo would return for it."""
     answer: Any = []
     for querystring in query.querystrings:
@@ -73,7 +73,7 @@ class UnitOfWork:
     _after: list[AfterCommit] = field(default_factory=list)
     _signals: set[str] = field(default_factory=set)
 
-    async def run(self, query: Query) -> Any:
+    async def run(self, query: Query[Any, Any]) -> Any:
         """Run a Piccolo query in this transaction."""
         return await run_query(self.connection, query)
 
@@ -133,7 +133,7 @@ class Database:
         async with self.pool.acquire() as connection:
             yield UnitOfWork(connection)
 
-    async def run(self, query: Query) -> Any:
+    async def run(self, query: Query[Any, Any]) -> Any:
         """Run one Piccolo query on its own."""
         async with self.pool.acquire() as connection:
             return await run_query(connection, query)

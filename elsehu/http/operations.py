@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -96,10 +96,11 @@ class Operation:
     answer_media_type: str = "application/json"
     parameters: Mapping[str, str] = field(default_factory=dict)
 
-    def route(self, kernel: Kernel) -> Route:
-        """Return the Starlette route that serves this operation on `kernel`."""
+    def route(self) -> Route:
+        """Return the Starlette route that serves this operation on the app's kernel."""
 
         async def endpoint(request: Request) -> Response:
+            kernel = kernel_of(request)
             caller = await self._caller(kernel, request)
             query = read_query(self.query, request)
             body = await self._body(kernel, request)
@@ -193,7 +194,13 @@ def invalid(error: ValidationError, prefix: str = "") -> Invalid:
     return Invalid("invalid_request", "Some fields are not valid; see errors.", errors=field_errors(error, prefix))
 
 
-def routes_of(operations: Sequence[Operation], kernel: Kernel) -> Iterator[Route]:
+def kernel_of(connection: HTTPConnection) -> Kernel:
+    """Return the kernel of the app that serves `connection`."""
+    kernel: Kernel = connection.app.state.kernel
+    return kernel
+
+
+def routes_of(operations: Sequence[Operation]) -> Iterator[Route]:
     """Yield the routes of `operations`, fixed paths before those with parameters."""
     for operation in sorted(operations, key=lambda one: one.path.count("{")):
-        yield operation.route(kernel)
+        yield operation.route()
