@@ -1,8 +1,19 @@
 """Migrations: what a migration file uses, and running those of the kernel and the enabled plugins."""
 
+import os
+from collections.abc import Sequence
+
+import asyncpg
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+from piccolo.apps.migrations.commands.base import BaseMigrationManager
+from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
 from piccolo.engine import engine_finder
 from piccolo.engine.postgres import PostgresEngine
+
+from elsehu.plugins import Plugins
+
+MIGRATION_LOCK = 0x656C7365
+"""The advisory lock that lets only one process migrate at a time."""
 
 
 def run_sql(app_name: str, migration_id: str, description: str, sql: str) -> MigrationManager:
@@ -18,3 +29,43 @@ def run_sql(app_name: str, migration_id: str, description: str, sql: str) -> Mig
     manager = MigrationManager(migration_id=migration_id, app_name=app_name, description=description)
     manager.add_raw(run)
     return manager
+
+
+def prepare_piccolo(database_url: str, plugins: Plugins | None) -> None:
+    """Tell Piccolo, by its own environment names, where to migrate and which apps there are."""
+    apps = [name for _, name in plugins.registered("register_tables")] if plugins else []
+    os.environ["DATABASE_URL"] = database_url
+    os.environ["ELSEHU_PLUGIN_APPS"] = " ".join(apps)
+    os.environ["PICCOLO_CONF"] = "elsehu.piccolo_conf"
+
+
+async def migrate(database_url: str, plugins: Plugins | None = None) -> list[str]:
+    """Run what has not been run yet, one process at a time. Returns the names of the apps, in their order.
+
+    Piccolo finds its engine by import, so a process migrates one database only.
+    """
+    prepare_piccolo(database_url, plugins)
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
+        return await _forwards()
+    finally:
+        await connection.close()
+
+
+async def _forwards() -> list[str]:
+    names = BaseMigrationManager().get_sorted_app_names()
+    for name in names:
+        result = await ForwardsMigrationManager(app_name=name, migration_id="all").run()
+        if not result.success:
+            raise RuntimeError(f"migrating {name} failed: {result.message}")
+    return list(names)
+
+
+async def pending(database_url: str, plugins: Plugins | None = None) -> Sequence[str]:
+    """Return the migrations that have not been run, as `app: name`. Empty where all have."""
+    from piccolo.apps.migrations.commands.check import CheckMigrationManager
+
+    prepare_piccolo(database_url, plugins)
+    statuses = await CheckMigrationManager(app_name="all").get_migration_statuses()
+    return [f"{one.app_name}: {one.migration_id}" for one in statuses if not one.has_ran]

@@ -1,0 +1,3 @@
+"""Tests of Elsehu, on real services."""
+
+pytest_plugins = ["elsehu.testing.fixtures"]

@@ -1,0 +1,113 @@
+"""The web process: every slice's operations and background parts, put together. Nothing else knows them all."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from elsehu import health
+from elsehu.background import Run, running
+from elsehu.desk.realtime import CLIENT_EVENTS as DESK_CLIENT_EVENTS
+from elsehu.desk.routes import OPERATIONS as DESK
+from elsehu.http.middleware import middleware_of
+from elsehu.http.openapi import documentation_routes
+from elsehu.http.operations import Authenticator, Operation, routes_of
+from elsehu.http.problems import EXCEPTION_HANDLERS
+from elsehu.identity.authentication import Identity
+from elsehu.identity.routes import OPERATIONS as IDENTITY
+from elsehu.instances.directory import Directory
+from elsehu.instances.realtime import EVENT_TYPES as INSTANCE_EVENTS
+from elsehu.instances.routes import OPERATIONS as INSTANCES
+from elsehu.instances.watch import Watch
+from elsehu.kernel import Kernel, open_kernel
+from elsehu.media.fetcher import Fetcher
+from elsehu.media.routes import OPERATIONS as MEDIA
+from elsehu.messaging.dispatcher import Dispatcher
+from elsehu.messaging.history import History
+from elsehu.messaging.ingest import Ingest
+from elsehu.messaging.messages import media_settled
+from elsehu.messaging.realtime import CLIENT_EVENTS, EVENT_TYPES
+from elsehu.messaging.routes import OPERATIONS as MESSAGING
+from elsehu.messaging.settling import Settler
+from elsehu.messaging.webhooks import webhook_routes
+from elsehu.plugins import Plugins
+from elsehu.realtime.hub import Hub
+from elsehu.realtime.notifier import Notifier
+from elsehu.realtime.registry import Registry
+from elsehu.realtime.relay import Relay
+from elsehu.realtime.routes import OPERATIONS as REALTIME
+from elsehu.realtime.socket import socket_endpoint
+from elsehu.settings import Settings
+
+KERNEL_OPERATIONS: Sequence[Operation] = (*IDENTITY, *INSTANCES, *MEDIA, *MESSAGING, *DESK, *REALTIME)
+
+
+def create_app(settings: Settings, plugins: Plugins) -> Starlette:
+    """Return the ASGI app. Its kernel is opened when it starts and closed when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with open_kernel(settings, plugins) as kernel:
+            app.state.kernel = kernel
+            async with running(provide_parts(kernel)):
+                yield
+
+    return Starlette(
+        routes=routes(settings, plugins),
+        lifespan=lifespan,
+        middleware=middleware_of(settings),
+        exception_handlers=dict(EXCEPTION_HANDLERS),
+    )
+
+
+def operations_of(plugins: Plugins) -> list[Operation]:
+    """Return every operation of the kernel and the enabled plugins."""
+    return [*KERNEL_OPERATIONS, *(item for _, item in plugins.registered("register_routes"))]
+
+
+def routes(settings: Settings, plugins: Plugins) -> list[BaseRoute]:
+    """Return every route: webhooks first, for they are the hottest."""
+    operations = operations_of(plugins)
+    documentation: list[Route] = documentation_routes(operations) if settings.server.docs else []
+    return [
+        *webhook_routes(),
+        *health.routes(),
+        WebSocketRoute("/ws", socket_endpoint),
+        *routes_of(operations),
+        *documentation,
+    ]
+
+
+def provide_parts(kernel: Kernel) -> dict[str, Run]:
+    """Build the process's long-lived parts on `kernel`; return those that run in the background."""
+    registry = Registry(
+        event_types=(*EVENT_TYPES, *INSTANCE_EVENTS), client_events=(*CLIENT_EVENTS, *DESK_CLIENT_EVENTS)
+    )
+    identity = kernel.provide(Authenticator, Identity(kernel))  # type: ignore[type-abstract]
+    kernel.provide(Directory, Directory(kernel))
+    ingest = kernel.provide(Ingest, Ingest(kernel))
+    history = kernel.provide(History, History(kernel, ingest))
+    hub = kernel.provide(Hub, Hub(kernel, registry))
+    tasks: dict[str, Run] = {
+        "identity": identity.run,
+        "ingest": ingest.run,
+        "history": history.run,
+        "hub": hub.run,
+        "relay": kernel.provide(Relay, Relay(kernel, hub, registry)).run,
+        "notifier": kernel.provide(Notifier, Notifier(kernel, registry)).run,
+    }
+    if kernel.settings.messaging.dispatch_in_web:
+        tasks |= provide_dispatch(kernel, history)
+    return tasks
+
+
+def provide_dispatch(kernel: Kernel, history: History) -> dict[str, Run]:
+    """Build what talks to providers: sending, fetching media, watching instances, settling the unconfirmed."""
+    watch = kernel.provide(Watch, Watch(kernel, [history.catch_up]))
+    return {
+        "dispatcher": kernel.provide(Dispatcher, Dispatcher(kernel)).run,
+        "settler": kernel.provide(Settler, Settler(kernel)).run,
+        "fetcher": kernel.provide(Fetcher, Fetcher(kernel, media_settled)).run,
+        "watch": watch.run,
+    }

@@ -1,0 +1,44 @@
+"""Background tasks of a process: each runs until the process stops, and is started anew if it breaks."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+import structlog
+
+from elsehu.db import CONNECTION_LOST
+
+log = structlog.get_logger("elsehu.background")
+
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 15.0
+Run = Callable[[], Awaitable[None]]
+
+
+async def keep_running(name: str, run: Run) -> None:
+    """Run `run` for ever: where it raises, log it, pause (longer each time in a row), and start it anew."""
+    pause = FIRST_PAUSE
+    while True:
+        started = asyncio.get_running_loop().time()
+        try:
+            await run()
+            log.error("background_task_returned", task=name)
+        except CONNECTION_LOST as error:
+            log.warning("background_task_waits", task=name, error=type(error).__name__)
+        except Exception:
+            log.exception("background_task_broke", task=name)
+        lived = asyncio.get_running_loop().time() - started
+        pause = FIRST_PAUSE if lived > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
+        await asyncio.sleep(pause)
+
+
+@asynccontextmanager
+async def running(tasks: Mapping[str, Run]) -> AsyncIterator[None]:
+    """Keep `tasks` running while the block runs; then cancel them and wait for their end."""
+    started = [asyncio.create_task(keep_running(name, run), name=name) for name, run in tasks.items()]
+    try:
+        yield
+    finally:
+        for task in started:
+            task.cancel()
+        await asyncio.gather(*started, return_exceptions=True)

@@ -1,0 +1,53 @@
+"""A fresh, migrated database for each test: cloned from a template that is migrated once."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+
+TEMPLATE = "elsehu_template"
+
+
+def with_database(url: str, name: str) -> str:
+    """Return `url` with another database name."""
+    return urlunsplit(urlsplit(url)._replace(path="/" + name))
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(with_database(url, "postgres"))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def make_template(url: str) -> None:
+    """Create and migrate the template database (in a process of its own: Piccolo finds its engine by import)."""
+    asyncio.run(_execute(url, f"CREATE DATABASE {TEMPLATE}"))
+    code = (
+        "import asyncio, sys; from elsehu.migrating import migrate; from elsehu.plugins import load_plugins; "
+        "from elsehu.settings import Settings; asyncio.run(migrate(sys.argv[1], load_plugins(Settings())))"
+    )
+    command = [sys.executable, "-c", code, with_database(url, TEMPLATE)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=_clean_environment())
+
+
+def _clean_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("ELSEHU_", "DATABASE_", "REDIS_"))}
+
+
+async def clone_template(url: str) -> str:
+    """Return the URL of a new database with the template's tables."""
+    name = f"test_{uuid4().hex[:12]}"
+    await _execute(url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    return with_database(url, name)
+
+
+async def drop(url: str) -> None:
+    """Drop the database at `url`, whoever is still connected."""
+    name = urlsplit(url).path.lstrip("/")
+    await _execute(url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

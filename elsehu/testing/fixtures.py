@@ -1,0 +1,117 @@
+"""Fixtures: `services` → `database_url` → `settings` → `kernel` / `server` → `admin`, `operator`.
+
+Everything is real: PostgreSQL and Valkey run once a session in a temporary directory, each test has a
+database of its own, and servers answer on loopback.
+"""
+
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from elsehu.app import create_app
+from elsehu.embedded import EmbeddedServices, embedded_services
+from elsehu.kernel import Kernel, open_kernel
+from elsehu.plugins import Plugins, load_plugins
+from elsehu.settings import Settings
+from elsehu.testing import databases
+from elsehu.testing.client import ApiClient, log_in_as
+from elsehu.testing.serving import RunningServer, listen_on_loopback, running_server
+
+SECRET_KEY = "a-secret-key-for-tests-only"
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[EmbeddedServices]:
+    """Run PostgreSQL and Valkey, with a migrated template database."""
+    with tempfile.TemporaryDirectory(prefix="elsehu-tests-") as folder, embedded_services(Path(folder) / "var") as running:
+        databases.make_template(running.database_url)
+        yield running
+
+
+@pytest.fixture
+async def database_url(services: EmbeddedServices) -> AsyncIterator[str]:
+    """A fresh, migrated database; Valkey is emptied too."""
+    url = await databases.clone_template(services.database_url)
+    async with Redis.from_url(services.redis_url) as redis:
+        await redis.flushall()
+    yield url
+    await databases.drop(url)
+
+
+@pytest.fixture
+def settings_overrides() -> dict[str, Any]:
+    """What a test module changes in the settings: override this fixture."""
+    return {}
+
+
+@pytest.fixture
+def settings(
+    services: EmbeddedServices, database_url: str, tmp_path: Path, settings_overrides: dict[str, Any]
+) -> Settings:
+    """The settings of the test's own installation: quick passwords, short waits."""
+    return make_settings(services, database_url, tmp_path, settings_overrides)
+
+
+def make_settings(
+    services: EmbeddedServices, database_url: str, data_dir: Path, overrides: dict[str, Any]
+) -> Settings:
+    """Return settings for `database_url`; `overrides` replace whole top-level keys or update their tables."""
+    values: dict[str, Any] = {
+        "database_url": database_url,
+        "redis_url": services.redis_url,
+        "secret_key": SECRET_KEY,
+        "data_dir": data_dir,
+        "security": {"argon2_memory_kib": 1024, "argon2_time": 1},
+    }
+    for name, value in overrides.items():
+        values[name] = {**values.get(name, {}), **value} if isinstance(value, dict) else value
+    return Settings(**values)
+
+
+@pytest.fixture
+def plugins(settings: Settings) -> Plugins:
+    """The enabled plugins."""
+    return load_plugins(settings)
+
+
+@pytest.fixture
+async def kernel(settings: Settings, plugins: Plugins) -> AsyncIterator[Kernel]:
+    """A kernel without a server."""
+    async with open_kernel(settings, plugins) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def server(settings: Settings) -> AsyncIterator[RunningServer]:
+    """The whole of Elsehu's web process, serving on loopback; its own address is its public URL."""
+    listening = listen_on_loopback()
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    own = settings.model_copy(update={"public_url": url})
+    async with running_server(create_app(own, load_plugins(own)), listening) as running:
+        yield running
+
+
+@pytest.fixture
+async def admin(server: RunningServer) -> AsyncIterator[ApiClient]:
+    """An API client logged in as an ADMIN."""
+    async with log_in_as(server, "ADMIN") as client:
+        yield client
+
+
+@pytest.fixture
+async def operator(server: RunningServer) -> AsyncIterator[ApiClient]:
+    """An API client logged in as an OPERATOR."""
+    async with log_in_as(server, "OPERATOR") as client:
+        yield client
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the caller's own environment out of the tests."""
+    for name in list(os.environ):
+        if name.startswith("ELSEHU_") or name in {"DATABASE_URL", "REDIS_URL"}:
+            del os.environ[name]

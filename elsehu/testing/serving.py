@@ -1,0 +1,60 @@
+"""A real server on loopback, inside the test's own event loop."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.applications import Starlette
+
+from elsehu.kernel import Kernel
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server that answers at `url`; `kernel` is the one that it works with."""
+
+    url: str
+    app: Starlette
+
+    @property
+    def kernel(self) -> Kernel:
+        """The kernel of the running app."""
+        kernel: Kernel = self.app.state.kernel
+        return kernel
+
+    @property
+    def websocket_url(self) -> str:
+        """The address of `/ws`."""
+        return self.url.replace("http", "ws", 1) + "/ws"
+
+
+@asynccontextmanager
+async def running_server(app: Starlette, listening: socket.socket | None = None) -> AsyncIterator[RunningServer]:
+    """Serve `app` with uvicorn (as `elsehu web` does) on a free loopback port, or on `listening`."""
+    listening = listening or listen_on_loopback()
+    config = uvicorn.Config(app, log_config=None, access_log=False, ws_max_size=2**20, timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    while not server.started:
+        if task.done():
+            task.result()
+            raise RuntimeError("the server stopped before it was ready")
+        await asyncio.sleep(0.005)
+    try:
+        yield RunningServer(f"http://127.0.0.1:{listening.getsockname()[1]}", app)
+    finally:
+        server.should_exit = True
+        await task
+
+
+def listen_on_loopback(port: int = 0) -> socket.socket:
+    """Return a listening TCP socket on 127.0.0.1 (a free port where `port` is 0)."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", port))
+    listening.listen(2048)
+    return listening
