@@ -1,7 +1,8 @@
 """Every hook of Elsehu, in one file: this is the contract with plugins.
 
-A plugin is a module or object found by an entry point of the group `elsehu`; its hook functions carry
-`@hookimpl` and take any subset of the arguments named here. Four families, told apart by how they are called:
+A plugin is a module, object or class found by an entry point of the group `elsehu`; a class is instantiated
+without arguments once for each load, and is where a plugin keeps state. Its hook functions carry `@hookimpl`
+and take any subset of the arguments named here. Four families, told apart by how they are called:
 
 * provider and storage hooks reach **one plugin only**: the one that owns the instance's provider, or the
   storage chosen in `elsehu.toml`. A provider's *abilities* are the optional hooks that it implements.

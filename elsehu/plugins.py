@@ -4,6 +4,7 @@ Plugins are found by the entry-point group `elsehu`; only those that `elsehu.tom
 whatever does not fit refuses to start with a ConfigError that names plugin, file and fix.
 """
 
+import inspect
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -301,7 +302,8 @@ def _load(
 
 def _import(name: str, entry: EntryPoint) -> Any:
     try:
-        return entry.load()
+        loaded = entry.load()
+        return loaded() if inspect.isclass(loaded) else loaded
     except Exception as error:
         raise _refuse(
             "plugin_broken",
