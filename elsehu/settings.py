@@ -5,9 +5,10 @@ Each group of keys is one table of the file. Environment names are `ELSEHU_` and
 """
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+import limits
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,6 +17,15 @@ from pydantic_settings import (
 )
 
 MIB = 1024 * 1024
+
+
+def _rate(text: str) -> str:
+    limits.parse(text)
+    return text
+
+
+RateText = Annotated[str, AfterValidator(_rate)]
+"""A rate as the `limits` library writes it: `10/5minute`, `100 per hour`."""
 
 
 class Group(BaseModel):
@@ -52,8 +62,10 @@ class SecuritySettings(Group):
     access_token_seconds: int = Field(900, ge=30)
     refresh_token_days: float = Field(30.0, gt=0)
     password_min_length: int = Field(10, ge=8)
-    login_attempts_per_account: str = "10/5minute"
-    login_attempts_per_address: str = "50/5minute"
+    argon2_memory_kib: int = Field(64 * 1024, ge=1024)
+    argon2_time: int = Field(3, ge=1)
+    login_attempts_per_account: RateText = "10/5minute"
+    login_attempts_per_address: RateText = "50/5minute"
 
 
 class MessagingSettings(Group):
@@ -76,6 +88,13 @@ class WebhookSettings(Group):
     raw_event_days: float = Field(7.0, gt=0)
     batch_size: int = Field(64, ge=1, le=500)
     history_minutes: float = Field(15.0, gt=0)
+
+
+class InstanceSettings(Group):
+    """`[instances]`: how numbers are watched. Seconds between two looks, and for a provider's answer at most."""
+
+    status_seconds: float = Field(60.0, gt=0)
+    connect_timeout: float = Field(20.0, gt=0)
 
 
 class MediaSettings(Group):
@@ -116,10 +135,10 @@ class DeskSettings(Group):
 
 
 class LoggingSettings(Group):
-    """`[logging]`: `format` is `console` or `json`."""
+    """`[logging]`: what is logged from which level on, for people or for machines."""
 
-    level: str = "info"
-    format: str = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"
 
 
 class Settings(BaseSettings):
@@ -148,6 +167,7 @@ class Settings(BaseSettings):
     security: SecuritySettings = SecuritySettings()
     messaging: MessagingSettings = MessagingSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    instances: InstanceSettings = InstanceSettings()
     media: MediaSettings = MediaSettings()
     realtime: RealtimeSettings = RealtimeSettings()
     http_client: HttpClientSettings = HttpClientSettings()
@@ -172,6 +192,14 @@ class Settings(BaseSettings):
     def file_name(self) -> str:
         """The name of the file that these settings came from, for messages."""
         return str(self.toml_path or "elsehu.toml")
+
+    @property
+    def base_url(self) -> str:
+        """The URL under which we are reached, without a slash at its end: `public_url`, else where we listen."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.server.host, self.server.host)  # noqa: S104
+        return f"http://{host}:{self.server.port}"
 
     @property
     def secret_keys(self) -> tuple[str, ...]:
