@@ -5,7 +5,7 @@ Each group of keys is one table of the file. Environment names are `ELSEHU_` and
 """
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import limits
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, SecretStr
