@@ -96,6 +96,10 @@ class Plugins:
             context = plugin.context
             plugin.context = PluginContext(context.config, http, context.now, context.log, context.data_dir)
 
+    def context(self, name: str) -> PluginContext:
+        """Return the context of the plugin `name`, for its own routes and commands. Raises KeyError."""
+        return {plugin.info.name: plugin.context for plugin in self.loaded}[name]
+
     # Providers: one plugin only ---------------------------------------------------------------------
 
     def provider(self, name: str) -> Plugin | None:
