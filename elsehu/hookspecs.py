@@ -134,13 +134,20 @@ class ProviderHooks:
 
 
 class StorageHooks:
-    """A media storage. Keys are made by the kernel: lower-case letters, digits, `/`, `-`; never from outside."""
+    """A media storage. Keys are made by the kernel: lower-case letters, digits, `/`, `-`; never from outside.
+
+    Each hook refuses any other key (`elsehu.plugin.check_key`). A storage that fails raises Unavailable. The
+    conformance suite is `elsehu.testing.storage_suite`.
+    """
 
     @hookspec
     async def storage_put(
         self, context: PluginContext, key: str, chunks: AsyncIterator[bytes], mime_type: str
     ) -> StoredObject:
-        """Store a stream under `key`, whole or not at all, durable when this returns."""
+        """Store a stream under `key`, whole or not at all, durable when this returns.
+
+        What `chunks` raises passes through unchanged, and nothing remains.
+        """
         raise NotImplementedError
 
     @hookspec

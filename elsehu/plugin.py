@@ -45,7 +45,7 @@ from elsehu.contracts.message import MEDIA_KINDS, Direction, Identity, IdentityK
 from elsehu.contracts.outbound import OutboundMedia, OutboundMessage, Quoted, Sent
 from elsehu.contracts.plugin import HOOK_API, MediaLimit, NoConfig, PluginContext, PluginInfo, PluginModel, ProviderSpec
 from elsehu.contracts.rules import Closing, Refusal
-from elsehu.contracts.storage import ByteRange, StoredObject
+from elsehu.contracts.storage import ByteRange, StoredObject, check_key
 from elsehu.contracts.user import Caller, Role
 from elsehu.contracts.webhook import Accepted, Challenge, WebhookRequest
 from elsehu.hookspecs import hookimpl
@@ -134,6 +134,7 @@ __all__ = [
     "WebhookRejected",
     "WebhookRequest",
     "canonical",
+    "check_key",
     "digits_of",
     "from_epoch",
     "hookimpl",

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from elsehu import hookspecs
 from elsehu.clock import utc_now
-from elsehu.contracts.errors import ConfigError, ElsehuError
+from elsehu.contracts.errors import ConfigError, ElsehuError, Unavailable
 from elsehu.contracts.http import HttpClient
 from elsehu.contracts.inbound import Item, MediaContent, Normalized
 from elsehu.contracts.instance import Instance, InstanceReport, Pairing
@@ -188,31 +188,41 @@ class Plugins:
         """Show the customer that somebody types. Raises ProviderError."""
         await _call(self.owner(instance), "provider_typing", instance=instance, to=to, state=state)
 
-    # Storage: the one chosen -------------------------------------------------------------------------
+    # Storage: the one chosen for what is new, the one named for what is there ------------------------
 
-    @property
-    def _storage(self) -> Plugin:
-        return next(plugin for plugin in self.loaded if plugin.info.name == self.storage_name)
+    def _storage(self, name: str | None = None) -> Plugin:
+        for plugin in self.loaded:
+            if plugin.info.is_storage and plugin.info.name == (name or self.storage_name):
+                return plugin
+        raise Unavailable(
+            "storage_not_enabled",
+            f"The file is kept in the storage {name!r}, which is not enabled. An admin must enable it.",
+        )
 
     async def storage_put(self, key: str, chunks: AsyncIterator[bytes], mime_type: str) -> StoredObject:
         """Store a stream under `key`, whole or not at all."""
-        storage = self._storage
+        storage = self._storage()
         return await _call(storage, "storage_put", key=key, chunks=chunks, mime_type=mime_type)  # type: ignore[no-any-return]
 
-    def storage_open(self, key: str, byte_range: ByteRange | None = None) -> AsyncIterator[bytes]:
+    def storage_open(
+        self, key: str, byte_range: ByteRange | None = None, *, storage: str | None = None
+    ) -> AsyncIterator[bytes]:
         """Yield a stored object's bytes, or a range of them."""
-        return _call(self._storage, "storage_open", key=key, byte_range=byte_range)  # type: ignore[no-any-return]
+        return _call(self._storage(storage), "storage_open", key=key, byte_range=byte_range)  # type: ignore[no-any-return]
 
-    async def storage_delete(self, key: str) -> None:
+    async def storage_delete(self, key: str, *, storage: str | None = None) -> None:
         """Delete a stored object."""
-        await _call(self._storage, "storage_delete", key=key)
+        await _call(self._storage(storage), "storage_delete", key=key)
 
-    async def storage_url(self, key: str, file_name: str, mime_type: str, seconds: int = 300) -> str | None:
+    async def storage_url(
+        self, key: str, file_name: str, mime_type: str, seconds: int = 300, *, storage: str | None = None
+    ) -> str | None:
         """Return a presigned URL, or None where the storage has none."""
-        if not self._storage.implements("storage_url"):
+        plugin = self._storage(storage)
+        if not plugin.implements("storage_url"):
             return None
         arguments = {"key": key, "file_name": file_name, "mime_type": mime_type, "seconds": seconds}
-        return await _call(self._storage, "storage_url", **arguments)  # type: ignore[no-any-return]
+        return await _call(plugin, "storage_url", **arguments)  # type: ignore[no-any-return]
 
     # Rules: first answer wins ------------------------------------------------------------------------
 
