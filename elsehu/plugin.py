@@ -49,8 +49,9 @@ from elsehu.contracts.storage import ByteRange, StoredObject, check_key
 from elsehu.contracts.user import Caller, Role
 from elsehu.contracts.webhook import Accepted, Challenge, WebhookRequest
 from elsehu.hookspecs import hookimpl
-from elsehu.http.operations import ADMINS, EVERYBODY, SUPERVISORS, Call, Operation
+from elsehu.http.operations import ADMINS, EVERYBODY, SUPERVISORS, Call, Operation, invalid
 from elsehu.http.schemas import ApiModel, NoQuery, PageQuery
+from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel
 from elsehu.phones import canonical, digits_of, parse_phone, to_e164
 
@@ -74,6 +75,7 @@ __all__ = [
     "Conflict",
     "CustomerTyping",
     "Direction",
+    "Directory",
     "DomainError",
     "ElsehuError",
     "Event",
@@ -138,6 +140,7 @@ __all__ = [
     "digits_of",
     "from_epoch",
     "hookimpl",
+    "invalid",
     "isoformat",
     "parse_phone",
     "to_e164",
