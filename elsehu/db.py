@@ -8,17 +8,17 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import asyncpg
 import orjson
-from asyncpg import Record as Row
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.query.base import Query
 
 from elsehu.settings import DatabaseSettings
 
 AfterCommit = Callable[[], Awaitable[None]]
+Row: TypeAlias = asyncpg.Record
 
 CONNECTION_LOST = (
     OSError,

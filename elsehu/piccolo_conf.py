@@ -10,6 +10,7 @@ from piccolo.conf.apps import AppRegistry
 from piccolo.engine.postgres import PostgresEngine
 
 KERNEL_APPS = [
+    "elsehu.http.piccolo_app",
     "elsehu.events.piccolo_app",
     "elsehu.identity.piccolo_app",
     "elsehu.instances.piccolo_app",

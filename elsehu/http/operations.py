@@ -1,7 +1,8 @@
 """An operation: one method on one path, said once. It is served, checked and documented from the same lines."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -22,6 +23,8 @@ from elsehu.contracts.errors import (
     UnsupportedMedia,
 )
 from elsehu.contracts.user import Caller, Role
+from elsehu.db import UnitOfWork
+from elsehu.http.idempotency import Once, once
 from elsehu.http.problems import field_errors
 from elsehu.http.schemas import NoQuery
 from elsehu.kernel import Kernel
@@ -58,6 +61,15 @@ class Call(Generic[Body, Query]):
     caller: Caller
     body: Body
     query: Query
+    once: Once | None = None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[UnitOfWork]:
+        """Open the unit of work that does what the call asks for: once, if it has an `Idempotency-Key`."""
+        async with self.kernel.db.transaction() as uow:
+            if self.once is not None:
+                await self.once.claim(uow)
+            yield uow
 
     def path_id(self, name: str = "id") -> UUID:
         """Return the UUID in the path. Raises NotFound for what is no UUID: no such thing can exist."""
@@ -96,6 +108,11 @@ class Operation:
     answer_media_type: str = "application/json"
     parameters: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def creates(self) -> bool:
+        """Whether this operation takes an `Idempotency-Key`."""
+        return self.method == "POST" and self.status == 201
+
     def route(self) -> Route:
         """Return the Starlette route that serves this operation on the app's kernel."""
 
@@ -103,8 +120,11 @@ class Operation:
             kernel = kernel_of(request)
             caller = await self._caller(kernel, request)
             query = read_query(self.query, request)
-            body = await self._body(kernel, request)
-            return self._answer(await self.handler(Call(kernel, request, caller, body, query)))
+            raw = await self._raw(kernel, request)
+            call = Call(kernel, request, caller, self._body(request, raw), query)
+            if self.creates:
+                call.once = once(kernel, caller, request, raw)
+            return await (self._run(call) if call.once is None else call.once.answer(lambda: self._run(call)))
 
         return Route(self.path, endpoint, methods=[self.method], name=f"{self.method} {self.path}")
 
@@ -119,10 +139,17 @@ class Operation:
             raise PermissionDenied("forbidden", f"Your role {caller.role} may not do this; it takes one of: {allowed}.")
         return caller
 
-    async def _body(self, kernel: Kernel, request: Request) -> Any:
+    async def _raw(self, kernel: Kernel, request: Request) -> bytes:
+        if self.body is None or self.multipart:
+            return b""
+        return await read_body(request, kernel.settings.server.max_body_bytes)
+
+    async def _run(self, call: Call[Any, Any]) -> Response:
+        return self._answer(await self.handler(call))
+
+    def _body(self, request: Request, raw: bytes) -> Any:
         if self.body is None or self.multipart:
             return None
-        raw = await read_body(request, kernel.settings.server.max_body_bytes)
         if not raw and self.body_optional:
             return self.body()
         require_json(request)

@@ -1,0 +1,62 @@
+"""Finding out who calls: by access token or by API key."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+
+from elsehu.contracts.errors import Unauthenticated
+from elsehu.contracts.user import Caller
+from elsehu.db import CONNECTION_LOST
+from elsehu.http.operations import Authenticator
+from elsehu.identity import api_keys, housekeeping
+from elsehu.identity.callers import CHANNEL, Callers
+from elsehu.identity.passwords import Verifier
+from elsehu.identity.throttle import Throttle
+from elsehu.identity.tokens import Tokens, token_invalid
+from elsehu.kernel import Kernel
+
+
+class Identity(Authenticator):
+    """The process's part of this slice: what login and authentication work with."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        security = kernel.settings.security
+        self._kernel = kernel
+        self.tokens = Tokens(kernel.settings.secret_keys, security.access_token_seconds, kernel.now)
+        self.callers = Callers(kernel.db)
+        self.verifier = Verifier(security)
+        self.throttle = Throttle(kernel.redis, security)
+
+    async def authenticate(self, token: str) -> Caller:
+        """Return the caller of a bearer `token`: a user in a session, or an API key. Raises Unauthenticated."""
+        if token.startswith(api_keys.PREFIX):
+            return await self._machine(token)
+        claims = self.tokens.read(token)
+        caller = await self.callers.of_session(claims.session_id)
+        if caller is None or caller.user_id != claims.user_id:
+            raise token_invalid()
+        return replace(caller, expires_at=claims.expires_at)
+
+    async def _machine(self, key: str) -> Caller:
+        caller = await self.callers.of_key(api_keys.hash_of(key))
+        if caller is None:
+            raise token_invalid()
+        if caller.expires_at is not None and caller.expires_at <= self._kernel.now().timestamp():
+            raise Unauthenticated("token_expired", "This API key has expired: ask an admin for a new one.")
+        return caller
+
+    async def run(self) -> None:
+        """Listen for what the other processes change, and clear away what is long over."""
+        await self._kernel.bus.listen(CHANNEL, self.callers.heard)
+        while True:
+            with suppress(*CONNECTION_LOST):
+                await housekeeping.sweep(self._kernel)
+            await asyncio.sleep(housekeeping.INTERVAL_SECONDS)
+
+
+def provide_identity(kernel: Kernel) -> Identity:
+    """Add this slice's part to `kernel`, under every name by which it is asked for."""
+    identity = Identity(kernel)
+    kernel.provide(Callers, identity.callers)
+    kernel.provide(Authenticator, identity)  # type: ignore[type-abstract]
+    return kernel.provide(Identity, identity)
