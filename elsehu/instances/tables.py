@@ -9,7 +9,11 @@ from elsehu.ids import new_id
 
 
 class ServiceInstance(Table, db=DIALECT, tablename="service_instances"):
-    """One number on a provider. `credentials`, `state` and `webhook_secret` are encrypted (secretbox)."""
+    """One number on a provider. `credentials`, `state` and `webhook_secret` are encrypted (sealing.py).
+
+    `keep_connected` is False while a person wants it disconnected. `just_connected` stays True from becoming
+    connected until a Watch has told its listeners. `next_check_at` is when a Watch looks at it again.
+    """
 
     id = UUID(primary_key=True, default=new_id)
     name = Varchar(length=120, unique=True)
@@ -22,6 +26,9 @@ class ServiceInstance(Table, db=DIALECT, tablename="service_instances"):
     state = Bytea()
     webhook_secret = Bytea()
     settings = JSONB(default="{}")
+    keep_connected = Boolean(default=True)
+    just_connected = Boolean(default=False)
+    next_check_at = Timestamptz(default=None, null=True)
     hold_until = Timestamptz(default=None, null=True)
     hold_reason = Text(default="")
     last_seen_at = Timestamptz(default=None, null=True)
