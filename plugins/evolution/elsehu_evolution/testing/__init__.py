@@ -11,8 +11,10 @@
 It needs nothing of Elsehu, so a plugin for another gateway, or a benchmark, can use it as well.
 """
 
+from .customers import Customer, Owner
+from .fault_control import FaultControl
 from .faults import Fault
-from .handle import Customer, FaultControl, Owner, Standin
+from .handle import Standin
 from .options import Options
 from .receiver import Received, WebhookReceiver, webhook_receiver
 from .records import Delivered, RequestRecord, WebhookRecord

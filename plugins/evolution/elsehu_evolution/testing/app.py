@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import channels, chats, control, groups, instances, revisions, sending, webhook_routes
+from . import channels, chats, control, creation, groups, instances, revisions, sending, webhook_routes
 from .backend import Answer, Backend, Call, Routes
 from .errors import ApiError, no_instance, no_route, unauthorized
 from .flavours import dumps
@@ -116,7 +116,7 @@ class Api:
         }
 
     def _half_made(self, route: str, name: str) -> Answer:
-        if route == "instance/connectionState" and instances.half_made(self._backend, name):
+        if route == "instance/connectionState" and creation.half_made(self._backend, name):
             return 200, {"instance": {"instanceName": name}}
         raise no_instance(name)
 

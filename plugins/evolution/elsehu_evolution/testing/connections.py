@@ -81,9 +81,9 @@ def storm(backend: Backend, instance: Instance, events: int = 50, per_second: fl
     backend.run(sessions.storm(backend, instance, events, per_second))
 
 
-def set_reachable(backend: Backend, instance: Instance, reachable: bool) -> None:
+def set_reachable(backend: Backend, reachable: bool) -> None:
     """Put WhatsApp in or out of reach of new sessions."""
-    instance.reachable = reachable
+    backend.world.reachable = reachable
 
 
 def state(backend: Backend, instance: Instance) -> Json:

@@ -76,10 +76,10 @@ def image(file: Json, data: bytes, caption: str | None) -> Json:
     return lists | _captioned(file, caption) | {"height": height, "width": width, "jpegThumbnail": THUMBNAIL}
 
 
-def video(file: Json, caption: str | None, *, gif: bool = False) -> Json:
-    """Return the content of a video; ``gif`` makes it play in a loop."""
+def video(file: Json, caption: str | None, **more: Any) -> Json:
+    """Return the content of a video; ``more`` is what its phone told of it (size, seconds, gif)."""
     lists: Json = {"interactiveAnnotations": [], "annotations": [], "processedVideos": []}
-    return lists | _captioned(file, caption) | {"gifPlayback": gif}
+    return lists | _captioned(file, caption) | more
 
 
 def audio(file: Json, *, voice: bool) -> Json:

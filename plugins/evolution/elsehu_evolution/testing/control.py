@@ -38,7 +38,6 @@ OF_AN_INSTANCE: dict[str, Action] = {
         connections.drop,
         connections.reconnect,
         connections.storm,
-        connections.set_reachable,
         connections.state,
     )
 }
@@ -48,6 +47,7 @@ OF_THE_SERVER: dict[str, Action] = {
         connections.add_instance,
         connections.add_group,
         connections.set_absent,
+        connections.set_reachable,
         connections.phone,
         connections.requests,
         connections.webhooks,

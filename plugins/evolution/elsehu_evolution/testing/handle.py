@@ -1,12 +1,13 @@
 """How tests hold a stand-in: the same words for one in this process and for one in another."""
 
-import base64
+import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-from .faults import Fault
+from .customers import Customer, Owner
+from .fault_control import FaultControl
 from .records import Delivered, RequestRecord, WebhookRecord
 from .world import Json
 
@@ -39,9 +40,9 @@ class Standin(ABC):
         return [_typed(WebhookRecord, row) for row in self.call("webhooks")]
 
     @property
-    def faults(self) -> "FaultControl":
+    def faults(self) -> FaultControl:
         """The faults in force."""
-        return FaultControl(self)
+        return FaultControl(self.call)
 
     def customer(
         self,
@@ -52,7 +53,7 @@ class Standin(ABC):
         addressing: str | None = None,
         instance: str | None = None,
         picture: str | None = None,
-    ) -> "Customer":
+    ) -> Customer:
         """Return somebody who can write to an instance.
 
         Args:
@@ -69,7 +70,7 @@ class Standin(ABC):
         person = {"phone": phone, "lid": lid, "name": name, "addressing": addressing, "picture": picture}
         return Customer(self, instance, person)
 
-    def owner(self, instance: str | None = None) -> "Owner":
+    def owner(self, instance: str | None = None) -> Owner:
         """Return the owner of the number, who also types on the phone."""
         return Owner(self, instance)
 
@@ -111,196 +112,35 @@ class Standin(ABC):
         """Refuse connections from now on, for so long."""
         self.call("outage", seconds=seconds)
 
+    def settled(self) -> bool:
+        """Tell whether no webhook is under way."""
+        return bool(self.call("pending") == 0)
+
     def settle(self, timeout: float = 10.0) -> None:
-        """Wait until no webhook is under way; raise TimeoutError after ``timeout`` seconds."""
-        self.wait_until(lambda: self.call("pending") == 0, timeout)
+        """Block until no webhook is under way; raise TimeoutError after ``timeout`` seconds."""
+        self.wait_until(self.settled, timeout)
 
     def wait_until(self, condition: Callable[[], object], timeout: float = 10.0) -> None:
-        """Block until ``condition()`` is true; raise TimeoutError after ``timeout`` seconds."""
+        """Block until ``condition()`` is true; raise TimeoutError after ``timeout`` seconds.
+
+        In a test whose own event loop has to answer the webhooks use ``eventually``.
+        """
         end = time.monotonic() + timeout
         while not condition():
-            if time.monotonic() > end:
-                raise TimeoutError(f"it did not come true in {timeout} s")
+            _refuse_to_wait(end, timeout)
             time.sleep(POLL)
 
-
-class Customer:
-    """Somebody outside. Every message returns its WhatsApp id.
-
-    All messages take ``quoting`` (an id), ``forwarded``, ``expiration`` (seconds), ``wrapper``
-    (``ephemeralMessage``, ``viewOnceMessageV2``, …), ``group`` (a JID), ``at`` (seconds since 1970) and
-    ``id``.
-    """
-
-    def __init__(self, standin: Standin, instance: str | None, person: Json) -> None:
-        self.person = person
-        self._standin = standin
-        self._instance = instance
-
-    @property
-    def received(self) -> list[Delivered]:
-        """What arrived on this person's phone, under any of their addresses."""
-        known = {self.person["phone"], self.person["lid"]}
-        return [arrived for arrived in self._standin.phone if arrived.to.partition("@")[0] in known]
-
-    def says(self, text: str, **how: Any) -> str:
-        """Write a text."""
-        return self.writes("text", {"text": text}, **how)
-
-    def sends_image(self, file: bytes | None = None, *, caption: str | None = None, **how: Any) -> str:
-        """Send a picture; without ``file`` a grey one."""
-        return self.writes("image", {"base64": _encoded(file), "caption": caption}, **how)
-
-    def sends_video(self, file: bytes | None = None, *, caption: str | None = None, **how: Any) -> str:
-        """Send a video."""
-        return self.writes("video", {"base64": _encoded(file), "caption": caption}, **how)
-
-    def sends_audio(self, file: bytes | None = None, *, voice: bool = True, **how: Any) -> str:
-        """Send a voice note, or an audio file."""
-        return self.writes("audio", {"base64": _encoded(file), "voice": voice}, **how)
-
-    def sends_document(
-        self, file: bytes | None = None, *, file_name: str = "contrato.pdf", caption: str | None = None, **how: Any
-    ) -> str:
-        """Send a document."""
-        content = {"base64": _encoded(file), "fileName": file_name, "caption": caption}
-        return self.writes("document", content, **how)
-
-    def sends_sticker(self, file: bytes | None = None, **how: Any) -> str:
-        """Send a sticker."""
-        return self.writes("sticker", {"base64": _encoded(file)}, **how)
-
-    def sends_location(
-        self,
-        latitude: float,
-        longitude: float,
-        *,
-        name: str | None = None,
-        address: str | None = None,
-        **how: Any,
-    ) -> str:
-        """Send a place."""
-        content = {"latitude": latitude, "longitude": longitude, "name": name, "address": address}
-        return self.writes("location", content, **how)
-
-    def sends_contact(self, name: str, phone: str, **how: Any) -> str:
-        """Send a card."""
-        return self.writes("contact", {"name": name, "phone": phone}, **how)
-
-    def reacts(self, message_id: str, emoji: str, **how: Any) -> str:
-        """React to a message of either side; an empty text takes the reaction back."""
-        return self.writes("reaction", {"to": message_id, "emoji": emoji}, **how)
-
-    def sends_raw(self, message_type: str, message: Json, **how: Any) -> str:
-        """Send a message of any type, as the webhook is to show it."""
-        return self.writes("raw", {"type": message_type, "message": message}, **how)
-
-    def writes(self, kind: str, content: Json, **how: Any) -> str:
-        """Send a message of a kind that ``letters`` knows."""
-        return str(self._do("write", letter={"kind": kind, "content": content} | how))
-
-    def edits(self, message_id: str, text: str) -> None:
-        """Edit a message."""
-        self._do("edit", message_id=message_id, text=text)
-
-    def deletes(self, message_id: str) -> None:
-        """Delete a message for everyone."""
-        self._do("delete", message_id=message_id)
-
-    def shows(self, presence: str = "composing") -> None:
-        """Type, record, pause, come or go."""
-        self._do("presence", state=presence)
-
-    def calls(self, status: str = "offer") -> None:
-        """Call, or go on with a call."""
-        self._do("call", status=status)
-
-    def _do(self, action: str, **arguments: Any) -> Any:
-        return self._standin.call(action, instance=self._instance, person=self.person, **arguments)
+    async def eventually(self, condition: Callable[[], object], timeout: float = 10.0) -> None:
+        """Wait until ``condition()`` is true and let the event loop go on; TimeoutError as ``wait_until``."""
+        end = time.monotonic() + timeout
+        while not condition():
+            _refuse_to_wait(end, timeout)
+            await asyncio.sleep(POLL)
 
 
-class Owner:
-    """The owner of the number, at the phone itself."""
-
-    def __init__(self, standin: Standin, instance: str | None) -> None:
-        self._standin = standin
-        self._instance = instance
-
-    def says(self, text: str, to: Customer, **how: Any) -> str:
-        """Write a text to somebody, past the API; return its id."""
-        return to.says(text, from_me=True, **how)
-
-    def reads(self, message_id: str) -> None:
-        """Read a customer's message on the phone."""
-        self._standin.receipt(message_id, "READ", self._instance)
-
-
-class FaultControl:
-    """Faults in short words. ``on`` is a pattern as of ``faults.Fault``; all take its other fields too.
-
-    A fault strikes once unless ``times`` (None: for ever) or ``probability`` says otherwise. Each returns
-    its id.
-    """
-
-    def __init__(self, standin: Standin) -> None:
-        self._standin = standin
-
-    def add(self, on: str, effect: str, **more: Any) -> str:
-        """Put any fault in force."""
-        Fault(on=on, effect=effect, **more)  # refuse nonsense here, with a traceback into the test
-        return str(self._standin.call("add_fault", on=on, effect=effect, **more))
-
-    def delay(self, on: str, seconds: float, **more: Any) -> str:
-        """Answer late."""
-        return self.add(on, "delay", seconds=seconds, **more)
-
-    def answer(self, on: str, status: int, body: Any = None, **more: Any) -> str:
-        """Answer a status without doing anything (``accepted=True``: after doing it)."""
-        return self.add(on, "answer", status=status, body=body, **more)
-
-    def close(self, on: str, **more: Any) -> str:
-        """Close the connection without having accepted anything."""
-        return self.add(on, "close", **more)
-
-    def accept_and_close(self, on: str, **more: Any) -> str:
-        """Deliver, then close the connection without an answer."""
-        return self.add(on, "close", accepted=True, **more)
-
-    def accept_and_hang(self, on: str, seconds: float = 60.0, **more: Any) -> str:
-        """Deliver, then never answer: the caller's time-out decides."""
-        return self.add(on, "hang", accepted=True, seconds=seconds, **more)
-
-    def hang(self, on: str, seconds: float = 60.0, **more: Any) -> str:
-        """Neither deliver nor answer."""
-        return self.add(on, "hang", seconds=seconds, **more)
-
-    def malformed(self, on: str, **more: Any) -> str:
-        """Deliver, then answer broken JSON."""
-        return self.add(on, "malformed", **({"accepted": True} | more))
-
-    def drop_webhook(self, on: str, **more: Any) -> str:
-        """Never deliver an event."""
-        return self.add(on, "drop", **more)
-
-    def duplicate_webhook(self, on: str, copies: int = 2, **more: Any) -> str:
-        """Deliver an event several times at once."""
-        return self.add(on, "duplicate", copies=copies, **more)
-
-    def hold_webhook(self, on: str, behind: int = 1, seconds: float = 5.0, **more: Any) -> str:
-        """Deliver an event after ``behind`` later ones, or after ``seconds``."""
-        return self.add(on, "hold", behind=behind, seconds=seconds, **more)
-
-    def hits(self, fault_id: str) -> int:
-        """Return how often a fault struck."""
-        return int(self._standin.call("fault_hits", fault_id=fault_id))
-
-    def clear(self, fault_id: str | None = None) -> None:
-        """Lift one fault, or all."""
-        self._standin.call("clear_faults", fault_id=fault_id)
-
-
-def _encoded(file: bytes | None) -> str | None:
-    return None if file is None else base64.b64encode(file).decode()
+def _refuse_to_wait(end: float, timeout: float) -> None:
+    if time.monotonic() > end:
+        raise TimeoutError(f"it did not come true in {timeout} s")
 
 
 def _typed(kind: type[Any], row: Any) -> Any:

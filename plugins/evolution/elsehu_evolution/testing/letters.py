@@ -11,6 +11,7 @@ from .ids import android_message_id, ios_message_id
 from .people import Person
 from .world import Instance, Json
 
+GIF: Json = {"gifPlayback": True, "gifAttribution": 2}
 Written = tuple[str, Json]
 """A message's type and the message."""
 
@@ -24,7 +25,8 @@ class Letter:
     from_me: bool = False
     group: str | None = None
     quoting: str | None = None
-    forwarded: bool = False
+    forwarded: int = 0
+    """How often it was forwarded before."""
     expiration: int | None = None
     wrapper: str | None = None
     """Of ``content.WRAPPERS``, for disappearing and view-once messages."""
@@ -52,10 +54,16 @@ def data(cdn: dict[str, bytes], instance: Instance, person: Person, letter: Lett
         "status": "SERVER_ACK" if letter.from_me else "DELIVERY_ACK",
         "message": message,
     }
-    if context or kind not in ("conversation", "reactionMessage", letter.wrapper):
+    if context or not _silent_about_context(kind, letter):
         written["contextInfo"] = context
     source = "ios" if letter.from_me and letter.source == "android" else letter.source
     return written | {"messageType": kind, "messageTimestamp": int(at), "source": source}
+
+
+def _silent_about_context(kind: str, letter: Letter) -> bool:
+    """Tell for which messages no context means no field; for the others it is null."""
+    captioned = kind == "documentMessage" and bool(letter.content.get("caption"))
+    return captioned or kind in ("conversation", "reactionMessage", letter.wrapper)
 
 
 def _addressed(instance: Instance, person: Person, letter: Letter) -> Json:
@@ -77,7 +85,7 @@ def _context(instance: Instance, person: Person, letter: Letter) -> Json | None:
         known |= {"stanzaId": letter.quoting, "participant": instance.owner_jid if own else person.jid}
         known |= {"quotedMessage": quoted.data["message"]} if quoted else {}
     if letter.forwarded:
-        known |= {"forwardingScore": 1, "isForwarded": True}
+        known |= {"forwardingScore": letter.forwarded, "isForwarded": True}
     if letter.expiration:
         known["expiration"] = letter.expiration
     return content.their_context(**known) if known else None
@@ -107,7 +115,8 @@ def _image(cdn: dict[str, bytes], given: Json) -> Written:
 
 def _video(cdn: dict[str, bytes], given: Json) -> Written:
     uploaded, _ = _uploaded(cdn, given, samples.mp4(), "video/mp4")
-    return "videoMessage", {"videoMessage": content.video(uploaded, given.get("caption"), gif=bool(given.get("gif")))}
+    told = GIF if given.get("gif") else {"seconds": 1, "height": 64, "width": 64}
+    return "videoMessage", {"videoMessage": content.video(uploaded, given.get("caption"), **told)}
 
 
 def _audio(cdn: dict[str, bytes], given: Json) -> Written:

@@ -38,7 +38,7 @@ async def media(call: Call, jid: str) -> Outgoing:
     file = upload(call.backend.world.cdn, data, mimetype)
     content = {
         "image": lambda: image(file, data, caption),
-        "video": lambda: video(file, caption),
+        "video": lambda: video(file, caption, gifPlayback=False),
         "audio": lambda: audio(file, voice=False),
         "document": lambda: document(file, name, caption),
     }[kind]()

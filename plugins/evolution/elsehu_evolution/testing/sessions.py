@@ -24,7 +24,7 @@ def begin(backend: Backend, instance: Instance, number: str | None = None) -> No
     instance.base64_active = bool(instance.webhook and instance.webhook.base64)
     instance.qr = QrSession(pairing_code=PAIRING_CODE if number else None)
     _change(backend, instance, "connecting", 200)
-    if instance.reachable:
+    if backend.world.reachable:
         show_code(backend, instance)
     else:
         instance.state = "close"

@@ -2,14 +2,10 @@
 
 import asyncio
 import base64
-import hashlib
-import hmac
 import random
 import time
 from dataclasses import dataclass
 from typing import Any
-
-import orjson
 
 from .content import media_of
 from .faults import Fault, Faults
@@ -18,15 +14,10 @@ from .http_post import HttpPoster
 from .ids import iso
 from .options import Options
 from .records import WebhookRecord
+from .webhook_headers import headers_of
 from .world import Instance, Json, WebhookConfig, World
 
 NEVER_RETRIED = {400, 401, 403, 404, 422}
-COMMON_HEADERS = {
-    "Accept": "application/json, text/plain, */*",
-    "Content-Type": "application/json",
-    "User-Agent": "axios/1.13.2",
-    "Accept-Encoding": "gzip, compress, deflate, br",
-}
 
 
 @dataclass(slots=True, frozen=True)
@@ -82,7 +73,7 @@ class Webhooks:
         if fault and fault.effect == "drop":
             record.state = "dropped"
             return None
-        return self._start(self._deliver(Delivery(record, _headers(hook), body), fault))
+        return self._start(self._deliver(Delivery(record, headers_of(hook), body), fault))
 
     def stop(self) -> None:
         """Forget what is under way, as a stopping server does: retries live in memory only."""
@@ -181,26 +172,3 @@ def with_base64(cdn: dict[str, bytes], instance: Instance, data: Json) -> Json:
     if file is None:
         return data
     return data | {"message": data["message"] | {"base64": base64.b64encode(file).decode()}}
-
-
-def _headers(hook: WebhookConfig) -> dict[str, str]:
-    """Return the headers of one event; the token of ``jwt_key`` is made here, once, before the retries."""
-    own = dict(hook.headers or {})
-    key = own.pop("jwt_key", None)
-    given = {name.lower() for name in own}
-    headers = {name: value for name, value in COMMON_HEADERS.items() if name.lower() not in given} | own
-    if key:
-        headers["Authorization"] = f"Bearer {_token(key)}"
-    return headers
-
-
-def _token(key: str) -> str:
-    now = int(time.time())
-    claims = {"iat": now, "exp": now + 600, "app": "evolution", "action": "webhook"}
-    signed = b".".join(_base64url(orjson.dumps(part)) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
-    signature = hmac.new(key.encode(), signed, hashlib.sha256).digest()
-    return (signed + b"." + _base64url(signature)).decode()
-
-
-def _base64url(raw: bytes) -> bytes:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=")

@@ -98,7 +98,6 @@ class Instance:
     profile_name: str | None = None
     sender: str | None = None
     linked: bool = False
-    reachable: bool = True
     qr: QrSession | None = None
     disconnection: Json | None = None
     base64_active: bool = False
@@ -124,6 +123,8 @@ class World:
     """Everything that outlives a restart of the server."""
 
     log_limit: int
+    reachable: bool = True
+    """Whether new sessions get through to WhatsApp."""
     instances: dict[str, Instance] = field(default_factory=dict)
     half_made: dict[str, float] = field(default_factory=dict)
     delivered: list[Delivered] = field(default_factory=list)
