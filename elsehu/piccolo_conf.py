@@ -19,5 +19,5 @@ KERNEL_APPS = [
     "elsehu.desk.piccolo_app",
 ]
 
-DB = PostgresEngine(config={"dsn": os.environ["DATABASE_URL"]})
+DB = PostgresEngine(config={"dsn": os.environ["DATABASE_URL"]}, extensions=())
 APP_REGISTRY = AppRegistry(apps=KERNEL_APPS + os.environ.get("ELSEHU_PLUGIN_APPS", "").split())

@@ -76,6 +76,7 @@ class Conversation(Table, db=DIALECT, tablename="conversations"):
     last_message_preview = Varchar(length=200, default=None, null=True)
     last_message_direction = Varchar(length=8, default=None, null=True)
     last_message_at = Timestamptz(default=None, null=True)
+    last_inbound_at = Timestamptz(default=None, null=True)
     unread_count = Integer(default=0)
     window_expires_at = Timestamptz(default=None, null=True)
     tags = Array(base_column=Varchar(length=60), default=list)

@@ -27,12 +27,14 @@ CREATE INDEX conversations_activity ON conversations (last_activity_at DESC, id 
 CREATE INDEX conversations_open_activity ON conversations (status, last_activity_at DESC, id DESC);
 CREATE INDEX conversations_owner_activity ON conversations (assigned_to, last_activity_at DESC, id DESC)
     WHERE assigned_to IS NOT NULL;
+CREATE INDEX conversations_closed ON conversations (contact_id, instance_id, closed_at DESC)
+    WHERE status = 'closed' AND merged_into IS NULL;
 CREATE INDEX conversations_contact ON conversations (contact_id, last_activity_at DESC);
 CREATE INDEX conversations_instance ON conversations (instance_id, last_activity_at DESC);
 -- A conversation's messages, newest first.
 CREATE INDEX messages_thread ON messages (conversation_id, at DESC, seq DESC);
 -- The outbound queue: what is to be sent, in order, and what a conversation has in flight.
-CREATE INDEX messages_queue ON messages (lane, seq) WHERE status = 'pending';
+CREATE INDEX messages_queue ON messages (instance_id, lane, seq) WHERE status = 'pending';
 CREATE INDEX messages_in_flight ON messages (conversation_id, seq)
     WHERE status IN ('pending', 'sending');
 CREATE INDEX messages_claims ON messages (claimed_until) WHERE status = 'sending';

@@ -1,0 +1,107 @@
+"""Conversations as they are shown, who may see them, and their list."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from elsehu.clock import isoformat
+from elsehu.contracts.errors import NotFound
+from elsehu.contracts.user import Caller
+from elsehu.db import Database, Row, UnitOfWork
+from elsehu.kernel import Kernel
+from elsehu.phones import to_e164
+from elsehu.settings import Settings
+
+COLUMNS = """
+SELECT v.id, v.status, v.unread_count, v.window_expires_at, v.tags, v.opened_at, v.assigned_at, v.first_reply_at,
+       v.closed_at, v.last_activity_at, v.last_message_kind, v.last_message_preview, v.last_message_direction,
+       v.last_message_at, v.tabulation_id, v.tabulation_name, v.contact_id, v.assigned_to, v.instance_id,
+       coalesce(nullif(c.name, ''), c.profile_name) AS contact_name, c.phone AS contact_phone,
+       i.name AS instance_name, i.provider AS instance_provider, u.name AS assignee_name
+FROM conversations v
+JOIN contacts c ON c.id = v.contact_id
+JOIN service_instances i ON i.id = v.instance_id
+LEFT JOIN users u ON u.id = v.assigned_to
+"""
+BY_IDS = COLUMNS + "WHERE v.id = ANY($1::uuid[])"
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else isoformat(at)
+
+
+def _id(value: UUID | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def conversation_view(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a conversation's REST shape from a row of COLUMNS."""
+    return {
+        "id": str(row["id"]),
+        "contact": {
+            "id": str(row["contact_id"]),
+            "name": row["contact_name"],
+            "phone": to_e164(row["contact_phone"]) if row["contact_phone"] else None,
+        },
+        "serviceInstance": {
+            "id": str(row["instance_id"]),
+            "name": row["instance_name"],
+            "provider": row["instance_provider"],
+        },
+        "status": row["status"],
+        "assignedTo": _named(row["assigned_to"], row["assignee_name"]),
+        "lastMessage": _last_message(row),
+        "unreadCount": row["unread_count"],
+        "windowExpiresAt": _time(row["window_expires_at"]),
+        "tags": list(row["tags"]),
+        "openedAt": isoformat(row["opened_at"]),
+        "assignedAt": _time(row["assigned_at"]),
+        "firstReplyAt": _time(row["first_reply_at"]),
+        "closedAt": _time(row["closed_at"]),
+        "tabulation": _named(row["tabulation_id"], row["tabulation_name"]),
+    }
+
+
+def _named(identifier: UUID | None, name: str | None) -> dict[str, Any] | None:
+    return None if identifier is None else {"id": _id(identifier), "name": name}
+
+
+def _last_message(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    if row["last_message_at"] is None:
+        return None
+    return {
+        "kind": row["last_message_kind"],
+        "preview": row["last_message_preview"],
+        "direction": row["last_message_direction"],
+        "at": isoformat(row["last_message_at"]),
+    }
+
+
+async def conversation_views(db: Database | UnitOfWork, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Return the REST shapes of conversations by id; unknown ids are missing."""
+    rows: list[Row] = await db.fetch(BY_IDS, list(ids))
+    return {row["id"]: conversation_view(row) for row in rows}
+
+
+def visible_to(caller: Caller, settings: Settings, view: Mapping[str, Any]) -> bool:
+    """Whether `caller` may see a conversation: his own, queued ones, or all by role or configuration."""
+    if caller.sees_all or settings.desk.operators_see_all:
+        return True
+    assignee = view["assignedTo"]
+    if assignee is None:
+        return bool(view["status"] == "queued")
+    return bool(caller.user_id is not None and assignee["id"] == str(caller.user_id))
+
+
+async def require_visible(kernel: Kernel, caller: Caller, conversation_id: UUID) -> dict[str, Any]:
+    """Return a conversation's REST shape. Raises NotFound where there is none that `caller` may see."""
+    view = (await conversation_views(kernel.db, [conversation_id])).get(conversation_id)
+    if view is None or not visible_to(caller, kernel.settings, view):
+        raise conversation_not_found()
+    return view
+
+
+def conversation_not_found() -> NotFound:
+    """Return the refusal for a conversation that is not there for the caller."""
+    return NotFound("conversation_not_found", "There is no such conversation among those that you may see.")

@@ -1,0 +1,220 @@
+"""The dispatcher: claims what is due, hands each message to its provider, records what became of it.
+
+Any number of processes run one. What may leave is decided by the claim (queue.py), what an error means by
+judging.py; here is only the coming and going.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+import structlog
+
+from elsehu.contracts.errors import ElsehuError, OutcomeUnknown, ProviderError, Rejected
+from elsehu.contracts.instance import Instance
+from elsehu.contracts.message import Direction, Identity, IdentityKind, Kind
+from elsehu.contracts.outbound import OutboundMessage, Quoted, Sent
+from elsehu.db import CONNECTION_LOST, Row, UnitOfWork
+from elsehu.instances import service as instances
+from elsehu.instances.directory import Directory
+from elsehu.kernel import Kernel
+from elsehu.media import service as media
+from elsehu.messaging import queue, results
+from elsehu.messaging.applying import Batch
+from elsehu.messaging.judging import Verdict, judge_error, judge_sent
+from elsehu.messaging.results import Result
+from elsehu.messaging.retrying import commit_batch
+from elsehu.messaging.verdicts import Verdicts
+
+log = structlog.get_logger("elsehu.dispatcher")
+
+IDLE_SECONDS = 1.0
+LEASE_SLACK = timedelta(seconds=15)
+DRAIN_SECONDS = 10.0
+RECORD_AGAIN_SECONDS = 0.2
+
+
+class Dispatcher:
+    """Sends what is due, as long as `run` runs."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._settings = kernel.settings.messaging
+        self._wake = kernel.signals.event("outbound")
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._finished: list[Result] = []
+        self._has_finished = asyncio.Event()
+
+    async def run(self) -> None:
+        """Dispatch until cancelled; then let what is in flight finish, for a while."""
+        recorder = asyncio.create_task(self._record_forever())
+        try:
+            while True:
+                pause = await self._round()
+                if pause > 0:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._wake.wait(), pause)
+                    self._wake.clear()
+        finally:
+            await self._drain()
+            recorder.cancel()
+            await asyncio.gather(recorder, return_exceptions=True)
+            await self._record_all()
+
+    async def _round(self) -> float:
+        """Claim and start what may be sent now. Returns the seconds to pause before the next round."""
+        free = self._settings.concurrency - len(self._in_flight)
+        if free <= 0:
+            return IDLE_SECONDS
+        rows, pause = await self._claim(free)
+        for row in rows:
+            task = asyncio.create_task(self._send(row))
+            self._in_flight.add(task)
+            task.add_done_callback(self._landed)
+        return 0 if len(rows) == free else pause
+
+    def _landed(self, task: "asyncio.Task[None]") -> None:
+        self._in_flight.discard(task)
+        self._wake.set()
+
+    async def _claim(self, free: int) -> tuple[Sequence[Mapping[str, Any]], float]:
+        now = self._kernel.now()
+        lease = timedelta(seconds=self._settings.send_timeout) + LEASE_SLACK
+        async with self._kernel.db.transaction() as uow:
+            ready = await queue.ready_instances(uow, now)
+            if not ready:
+                return [], await self._idle_seconds(uow)
+            budgets = [await self._budget(uow, row, free) for row in ready]
+            rows = await queue.claim(uow, budgets, now, lease)
+        return rows, min([IDLE_SECONDS, *(one.seconds_to_next for one in budgets if one.rate is not None)])
+
+    async def _idle_seconds(self, uow: UnitOfWork) -> float:
+        now = self._kernel.now()
+        due = await uow.fetch_value(queue.NEXT_DUE, now)
+        return IDLE_SECONDS if due is None else min(IDLE_SECONDS, max(0.01, (due - now).total_seconds()))
+
+    async def _budget(self, uow: UnitOfWork, row: Row, free: int) -> queue.Budget:
+        rate = await instances.messages_per_second(self._kernel, row["id"])
+        if rate is not None:
+            row = await uow.fetch_row(queue.LOCK_BUCKET, row["id"]) or row
+        return queue.budget_of(row, rate, free, self._kernel.now())
+
+    async def _send(self, row: Mapping[str, Any]) -> None:
+        verdict = await self._attempt(row)
+        self._finished.append(Result(row["id"], row["instance_id"], verdict))
+        self._has_finished.set()
+
+    async def _attempt(self, row: Mapping[str, Any]) -> Verdict:
+        age = self._kernel.now() - row["created_at"]
+        try:
+            return judge_sent(await self._hand_over(row))
+        except asyncio.CancelledError:
+            error: Exception = OutcomeUnknown("outcome_unknown", "Elsehu stopped while the provider had not answered.")
+        except (ProviderError, ElsehuError, TimeoutError) as known:
+            error = _named(known)
+        except Exception as unexpected:
+            log.exception("provider_send_broke", instance=str(row["instance_id"]), message=str(row["id"]))
+            error = unexpected
+        log.info("send_failed", message=str(row["id"]), error=type(error).__name__, code=getattr(error, "code", None))
+        return judge_error(error, row["attempts"], age, self._settings, self._kernel.now())
+
+    async def _hand_over(self, row: Mapping[str, Any]) -> Sent:
+        instance = await self._kernel.part(Directory).get(row["instance_id"])
+        if instance is None:
+            raise Rejected("instance_unknown", "The number that this message was to leave from is gone.")
+        message = await self._outbound(row, instance)
+        async with asyncio.timeout(self._settings.send_timeout):
+            return await self._kernel.plugins.send(instance, message)
+
+    async def _outbound(self, row: Mapping[str, Any], instance: Instance) -> OutboundMessage:
+        return OutboundMessage(
+            id=row["id"],
+            client_ref=str(row["id"]),
+            to=[_identity(address) for address in row["addresses"] or ()],
+            kind=Kind(row["kind"]),
+            text=row["text"],
+            media=await media.load(self._kernel, row["media_id"]) if row["media_id"] else None,
+            payload=orjson.loads(row["payload"]) if row["payload"] else {},
+            quoted=_quoted(row),
+        )
+
+    async def _record_forever(self) -> None:
+        while True:
+            await self._has_finished.wait()
+            self._has_finished.clear()
+            await self._record_all()
+
+    async def _record_all(self) -> None:
+        """Write down the finished sends, however long the database is away: they did happen."""
+        while self._finished:
+            finished, self._finished = self._finished, []
+            try:
+                await self._record(finished)
+            except CONNECTION_LOST as error:
+                log.warning("results_wait_for_database", results=len(finished), error=type(error).__name__)
+                self._finished = finished + self._finished
+                await asyncio.sleep(RECORD_AGAIN_SECONDS)
+            except Exception:
+                log.exception("results_recorded_one_by_one", results=len(finished))
+                await self._record_one_by_one(finished)
+
+    async def _record_one_by_one(self, finished: Sequence[Result]) -> None:
+        """Keep one result that cannot be written from sinking the others; its claim runs out as `unconfirmed`."""
+        for result in finished:
+            try:
+                await self._record([result])
+            except CONNECTION_LOST:
+                self._finished.append(result)
+            except Exception:
+                log.exception("result_cannot_be_recorded", message=str(result.message_id))
+
+    async def _record(self, finished: Sequence[Result]) -> None:
+        async with self._kernel.db.transaction() as uow:
+            await results.record(uow, finished, self._kernel.now())
+            await self._hold_sick(uow, finished)
+            uow.signal("outbound")
+        self._kernel.part(Verdicts).tell(one.message_id for one in finished)
+        await self._learn(finished)
+
+    async def _hold_sick(self, uow: UnitOfWork, finished: Sequence[Result]) -> None:
+        sick: dict[UUID, Verdict] = {one.instance_id: one.verdict for one in finished if one.verdict.hold_until}
+        for instance_id, verdict in sorted(sick.items()):
+            await instances.hold(
+                uow, self._kernel, instance_id, verdict.hold_until, verdict.detail or "", verdict.instance_status
+            )
+
+    async def _learn(self, finished: Sequence[Result]) -> None:
+        links = results.learned(finished)
+        if links:
+            await commit_batch(self._kernel, lambda: Batch(links=links))
+
+    async def _drain(self) -> None:
+        if self._in_flight:
+            _, late = await asyncio.wait(self._in_flight, timeout=DRAIN_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+
+def _named(error: Exception) -> Exception:
+    if isinstance(error, TimeoutError):
+        return OutcomeUnknown("send_timeout", "The provider did not answer in time; it may have taken the message.")
+    if isinstance(error, ProviderError):
+        return error
+    assert isinstance(error, ElsehuError)
+    return Rejected(error.code, error.detail)
+
+
+def _identity(address: Sequence[str]) -> Identity:
+    kind, value, spelling, scope = address
+    return Identity(IdentityKind(kind), value, spelling, scope)
+
+
+def _quoted(row: Mapping[str, Any]) -> Quoted | None:
+    if row["reply_to_external_id"] is None:
+        return None
+    return Quoted(row["reply_to_external_id"], row["quoted_direction"] == Direction.OUTBOUND, row["quoted_text"])

@@ -1,0 +1,222 @@
+"""Ingest with group commit: webhooks that come together share a transaction, each answered once it is committed.
+
+A request waits only for the transaction before its own. If a shared transaction fails, each of its webhooks
+goes alone; if one alone fails, each of its items goes alone, and what still fails becomes a dead letter. So
+one poisoned item sinks neither its neighbours nor its webhook.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import structlog
+
+from elsehu.contracts.errors import Unavailable
+from elsehu.contracts.inbound import (
+    Broken,
+    CustomerTyping,
+    IdentitiesLinked,
+    InstanceChanged,
+    Item,
+    MessageArrived,
+    Normalized,
+)
+from elsehu.db import CONNECTION_LOST, UnitOfWork
+from elsehu.instances import service as instances
+from elsehu.kernel import Kernel
+from elsehu.messaging import raw_events
+from elsehu.messaging.applying import Arriving, Batch
+from elsehu.messaging.attachments import Attachments
+from elsehu.messaging.identities import NeedsMerge
+from elsehu.messaging.raw_events import Dead, Raw
+from elsehu.messaging.retrying import apply_merging, retrying
+from elsehu.messaging.typing import tell_typing
+
+log = structlog.get_logger("elsehu.ingest")
+
+WORKERS = 2
+
+
+@dataclass(slots=True)
+class Job:
+    """One webhook on its way into the database, and who waits for it."""
+
+    provider: str
+    normalized: Normalized
+    instance_id: UUID | None
+    keeps_raw: bool
+    attachments: Attachments
+    done: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Ingest:
+    """The process's way into the database for everything that providers tell."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._queue: deque[Job] = deque()
+        self._wake = asyncio.Event()
+        self._last_states: dict[UUID, InstanceChanged] = {}
+
+    async def submit(
+        self, provider: str, normalized: Normalized, instance_id: UUID | None = None, *, keeps_raw: bool = True
+    ) -> None:
+        """Return when everything that `normalized` says is committed. Raises Unavailable (503) if it is not."""
+        if self._says_nothing_new(normalized):
+            return
+        attachments = await Attachments.store(self._kernel, normalized.items)
+        job = Job(provider, normalized, instance_id, keeps_raw, attachments)
+        self._queue.append(job)
+        self._wake.set()
+        await job.done
+        await self._after(normalized)
+
+    def _says_nothing_new(self, normalized: Normalized) -> bool:
+        """Collapse storms of connection events: tens a second while a provider has no network."""
+        items = normalized.items
+        if normalized.broken or not items:
+            return False
+        return all(
+            isinstance(i.event, InstanceChanged) and self._last_states.get(i.instance_id) == i.event for i in items
+        )
+
+    async def _after(self, normalized: Normalized) -> None:
+        for item in normalized.items:
+            if isinstance(item.event, InstanceChanged):
+                self._last_states[item.instance_id] = item.event
+            elif isinstance(item.event, CustomerTyping):
+                await tell_typing(self._kernel, item.instance_id, item.event)
+
+    async def run(self) -> None:
+        """Commit what is submitted, until cancelled."""
+        try:
+            await asyncio.gather(*(self._work() for _ in range(WORKERS)))
+        finally:
+            while self._queue:
+                _refuse(self._queue.popleft())
+
+    async def _work(self) -> None:
+        while True:
+            while not self._queue:
+                self._wake.clear()
+                await self._wake.wait()
+            size = min(len(self._queue), self._kernel.settings.webhooks.batch_size)
+            await self._commit([self._queue.popleft() for _ in range(size)])
+
+    async def _commit(self, jobs: Sequence[Job]) -> None:
+        try:
+            await self._together(jobs)
+        except CONNECTION_LOST as error:
+            log.warning("ingest_database_away", webhooks=len(jobs), error=type(error).__name__)
+            for job in jobs:
+                _refuse(job)
+        except asyncio.CancelledError:
+            for job in jobs:
+                _refuse(job)
+            raise
+        except Exception as error:
+            log.warning("ingest_goes_alone", webhooks=len(jobs), error=type(error).__name__)
+            await self._alone(jobs)
+
+    async def _together(self, jobs: Sequence[Job]) -> None:
+        await self._transaction(jobs, [item for job in jobs for item in job.normalized.items], [])
+        for job in jobs:
+            _confirm(job)
+
+    async def _alone(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            try:
+                await self._item_by_item(job)
+                _confirm(job)
+            except CONNECTION_LOST:
+                _refuse(job)
+
+    async def _item_by_item(self, job: Job) -> None:
+        dead: list[Dead] = []
+        for item in job.normalized.items:
+            try:
+                await self._transaction([], [item], [], attachments=job.attachments)
+            except CONNECTION_LOST:
+                raise
+            except Exception as error:
+                log.exception("item_cannot_be_applied", provider=job.provider, error=type(error).__name__)
+                dead.append(Dead(job.provider, item.instance_id, f"{type(error).__name__}: {error}", item.raw))
+        await self._transaction([job], [], dead)
+
+    async def _transaction(
+        self, jobs: Sequence[Job], items: Sequence[Item], dead: Sequence[Dead], attachments: Attachments | None = None
+    ) -> None:
+        """Commit `items` with the raw bodies of `jobs`, trying again where another transaction was in the way."""
+        files = attachments or Attachments.joined([job.attachments for job in jobs])
+
+        async def write(uow: UnitOfWork, merge: NeedsMerge | None) -> None:
+            await self._write(uow, jobs, items, dead, files, merge)
+
+        await retrying(self._kernel, write)
+
+    async def _write(
+        self,
+        uow: UnitOfWork,
+        jobs: Sequence[Job],
+        items: Sequence[Item],
+        dead: Sequence[Dead],
+        files: Attachments,
+        merge: NeedsMerge | None,
+    ) -> None:
+        files.created.clear()
+        batch = await self._batch(uow, items, files)
+        new = await apply_merging(uow, self._kernel, batch, merge)
+        await files.drop_unused(uow, {batch.messages[place].media_id for place in new})
+        await self._write_instances(uow, items)
+        await raw_events.keep(uow, [_raw_of(job) for job in jobs if job.keeps_raw])
+        await raw_events.bury(
+            uow, [*dead, *(_dead_of(job, broken) for job in jobs for broken in job.normalized.broken)]
+        )
+
+    async def _batch(self, uow: UnitOfWork, items: Sequence[Item], files: Attachments) -> Batch:
+        batch = Batch()
+        for item in items:
+            match item.event:
+                case MessageArrived() as event:
+                    media_id = await files.create(uow, item.instance_id, event)
+                    batch.messages.append(
+                        Arriving(item.instance_id, event, media_id, await self._window(item.instance_id))
+                    )
+                case IdentitiesLinked() as event:
+                    batch.links.append(event)
+                case InstanceChanged() | CustomerTyping():
+                    pass
+                case event:
+                    batch.updates.append((item.instance_id, event))
+        return batch
+
+    async def _window(self, instance_id: UUID) -> float | None:
+        return await instances.window_hours(self._kernel, instance_id)
+
+    async def _write_instances(self, uow: UnitOfWork, items: Sequence[Item]) -> None:
+        changes = {item.instance_id: item.event for item in items if isinstance(item.event, InstanceChanged)}
+        for instance_id, change in sorted(changes.items()):
+            await instances.apply_change(uow, self._kernel, instance_id, change)
+        for instance_id in sorted({item.instance_id for item in items}):
+            await instances.touch(uow, self._kernel, instance_id)
+
+
+def _confirm(job: Job) -> None:
+    if not job.done.done():
+        job.done.set_result(None)
+
+
+def _refuse(job: Job) -> None:
+    if not job.done.done():
+        detail = "The database is away and nothing was stored; send this again."
+        job.done.set_exception(Unavailable("database_away", detail, retry_after=2))
+
+
+def _raw_of(job: Job) -> Raw:
+    return Raw(job.provider, job.instance_id, job.normalized.event_name, job.normalized.raw)
+
+
+def _dead_of(job: Job, broken: Broken) -> Dead:
+    return Dead(job.provider, broken.instance_id or job.instance_id, broken.error, broken.raw)

@@ -1,0 +1,86 @@
+"""What becomes of a message after an attempt to send it: the one place where a provider's errors are judged."""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from elsehu.contracts.errors import InstanceSick, OutcomeUnknown, Rejected, Retryable
+from elsehu.contracts.message import Status
+from elsehu.contracts.outbound import Sent
+from elsehu.settings import MessagingSettings
+
+SICK_FOR = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A message's next state. `next_attempt_at` is set for `pending`; `hold_until` also holds its instance."""
+
+    status: Status
+    sent: Sent | None = None
+    code: str | None = None
+    detail: str | None = None
+    provider_code: str | None = None
+    next_attempt_at: datetime | None = None
+    hold_until: datetime | None = None
+    instance_status: str | None = None
+    counts_attempt: bool = True
+
+
+def judge_sent(sent: Sent) -> Verdict:
+    """Judge an attempt that the provider took."""
+    return Verdict(sent.status, sent)
+
+
+def judge_error(error: Exception, attempts: int, age: timedelta, settings: MessagingSettings, now: datetime) -> Verdict:
+    """Judge a failed attempt, the `attempts`-th (from 1), at a message of this `age`."""
+    match error:
+        case Retryable():
+            return _retry(error, attempts, age, settings, now)
+        case InstanceSick():
+            return _hold(error, now)
+        case Rejected():
+            return Verdict(Status.FAILED, None, error.code, error.detail, error.provider_code)
+        case OutcomeUnknown():
+            return _unknown(error.code, error.detail)
+        case _:
+            return _unknown("outcome_unknown", f"The provider plugin failed with {type(error).__name__}.")
+
+
+def _unknown(code: str, detail: str) -> Verdict:
+    return Verdict(Status.UNCONFIRMED, None, code, detail)
+
+
+def _hold(error: InstanceSick, now: datetime) -> Verdict:
+    return Verdict(
+        Status.PENDING,
+        None,
+        error.code,
+        error.detail,
+        error.provider_code,
+        next_attempt_at=now,
+        hold_until=now + SICK_FOR,
+        instance_status=error.instance_status,
+        counts_attempt=False,
+    )
+
+
+def _retry(error: Retryable, attempts: int, age: timedelta, settings: MessagingSettings, now: datetime) -> Verdict:
+    if attempts >= settings.max_attempts or age >= timedelta(hours=settings.max_age_hours):
+        detail = f"{error.detail} Given up after {attempts} attempts."
+        return Verdict(Status.FAILED, None, error.code, detail, error.provider_code)
+    wait = error.retry_after if error.retry_after is not None else backoff(attempts, settings)
+    return Verdict(
+        Status.PENDING,
+        None,
+        error.code,
+        error.detail,
+        error.provider_code,
+        next_attempt_at=now + timedelta(seconds=wait),
+    )
+
+
+def backoff(attempts: int, settings: MessagingSettings) -> float:
+    """Return the seconds to wait after the `attempts`-th failure: doubling, capped, with ±20 % jitter."""
+    doubled = settings.backoff_first * 2 ** min(attempts - 1, 20)
+    return min(doubled, settings.backoff_max) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret

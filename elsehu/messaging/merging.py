@@ -1,0 +1,97 @@
+"""Making one contact of several: when addresses turn out to be one person's, or an admin says so."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from elsehu import events
+from elsehu.contracts.message import Identity, IdentityKind
+from elsehu.db import UnitOfWork
+from elsehu.events import Change
+from elsehu.messaging.waiting import conversation_key
+
+OLDEST_FIRST = "SELECT id FROM contacts WHERE id = ANY($1::uuid[]) AND merged_into IS NULL ORDER BY id FOR UPDATE"
+IDENTITIES = "SELECT kind, value, scope, address FROM contact_identities WHERE contact_id = ANY($1::uuid[])"
+LOCK_CONVERSATIONS = """
+SELECT id, contact_id, instance_id, status FROM conversations WHERE contact_id = ANY($1::uuid[]) AND merged_into IS NULL
+ORDER BY id FOR UPDATE
+"""
+FILL = """
+UPDATE contacts k SET
+    name = CASE WHEN k.name = '' THEN l.name ELSE k.name END,
+    profile_name = CASE WHEN coalesce(l.profile_name_at, '-infinity') > coalesce(k.profile_name_at, '-infinity')
+                        THEN l.profile_name ELSE k.profile_name END,
+    profile_name_at = greatest(k.profile_name_at, l.profile_name_at),
+    phone = coalesce(k.phone, l.phone), email = coalesce(k.email, l.email),
+    tags = ARRAY(SELECT DISTINCT t FROM unnest(k.tags || l.tags) t ORDER BY t),
+    custom = (l.custom::jsonb || k.custom::jsonb),
+    opted_out_at = coalesce(k.opted_out_at, l.opted_out_at),
+    archived_at = NULL, search_text = k.search_text || ' ' || l.search_text, updated_at = now()
+FROM contacts l WHERE k.id = $1 AND l.id = $2
+"""
+REKEY_WAITING = "UPDATE waiting_updates SET external_id = $1 WHERE external_id = $2"
+MOVE_MESSAGES = "UPDATE messages SET conversation_id = $1 WHERE conversation_id = $2"
+FOLD = """
+WITH kept AS (
+    UPDATE conversations k SET
+        unread_count = k.unread_count + l.unread_count,
+        opened_at = least(k.opened_at, l.opened_at),
+        first_reply_at = least(k.first_reply_at, l.first_reply_at),
+        last_inbound_at = greatest(k.last_inbound_at, l.last_inbound_at),
+        last_activity_at = greatest(k.last_activity_at, l.last_activity_at),
+        window_expires_at = greatest(k.window_expires_at, l.window_expires_at),
+        last_message_kind = CASE WHEN coalesce(l.last_message_at, '-infinity') > coalesce(k.last_message_at, '-infinity')
+                                 THEN l.last_message_kind ELSE k.last_message_kind END,
+        last_message_preview = CASE WHEN coalesce(l.last_message_at, '-infinity') > coalesce(k.last_message_at, '-infinity')
+                                    THEN l.last_message_preview ELSE k.last_message_preview END,
+        last_message_direction = CASE WHEN coalesce(l.last_message_at, '-infinity') > coalesce(k.last_message_at, '-infinity')
+                                      THEN l.last_message_direction ELSE k.last_message_direction END,
+        last_message_at = greatest(k.last_message_at, l.last_message_at)
+    FROM conversations l WHERE k.id = $1 AND l.id = $2
+)
+UPDATE conversations SET status = 'closed', assigned_to = NULL, closed_at = now(), merged_into = $1,
+    unread_count = 0 WHERE id = $2
+"""
+
+
+async def identities_of(uow: UnitOfWork, contact_ids: Sequence[UUID]) -> list[Identity]:
+    """Return every address of the contacts."""
+    rows = await uow.fetch(IDENTITIES, list(contact_ids))
+    return [Identity(IdentityKind(row["kind"]), row["value"], row["address"], row["scope"]) for row in rows]
+
+
+async def merge(uow: UnitOfWork, contact_ids: Sequence[UUID]) -> UUID:
+    """Make one of the contacts: the oldest is kept, with everybody's addresses, conversations and messages.
+
+    The caller holds the locks of all their addresses. Returns the id of the kept contact.
+    """
+    rows = await uow.fetch(OLDEST_FIRST, list(contact_ids))
+    kept, *lost = [row["id"] for row in rows]
+    for contact_id in lost:
+        await _merge_into(uow, kept, contact_id)
+    return kept  # type: ignore[no-any-return]
+
+
+async def _merge_into(uow: UnitOfWork, kept: UUID, lost: UUID) -> None:
+    await _fold_open_conversations(uow, kept, lost)
+    await uow.execute("UPDATE conversations SET contact_id = $1 WHERE contact_id = $2", kept, lost)
+    await uow.execute("UPDATE contact_identities SET contact_id = $1 WHERE contact_id = $2", kept, lost)
+    await uow.execute(REKEY_WAITING, conversation_key(kept), conversation_key(lost))
+    await uow.execute(FILL, kept, lost)
+    await uow.execute(
+        "UPDATE contacts SET merged_into = $1, phone = NULL, updated_at = now() WHERE id = $2", kept, lost
+    )
+
+
+async def _fold_open_conversations(uow: UnitOfWork, kept: UUID, lost: UUID) -> None:
+    rows = await uow.fetch(LOCK_CONVERSATIONS, [kept, lost])
+    is_open = {(row["contact_id"], row["instance_id"]): row["id"] for row in rows if row["status"] != "closed"}
+    for (contact_id, instance_id), conversation_id in is_open.items():
+        survivor = is_open.get((kept, instance_id))
+        if contact_id == lost and survivor is not None:
+            await uow.execute(MOVE_MESSAGES, survivor, conversation_id)
+            await uow.execute(FOLD, survivor, conversation_id)
+            await events.record(uow, _told(survivor, conversation_id))
+
+
+def _told(survivor: UUID, folded: UUID) -> list[Change]:
+    return [Change("conversation:closed", folded, folded), Change("conversation:updated", survivor, survivor)]

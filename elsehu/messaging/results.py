@@ -1,0 +1,125 @@
+"""Recording what became of sends: many at once, each with its verdict, in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from elsehu.contracts.inbound import IdentitiesLinked, MessageArrived
+from elsehu.contracts.message import RANK
+from elsehu.db import UnitOfWork
+from elsehu.events import SIGNAL
+from elsehu.messaging import updates, waiting
+from elsehu.messaging.judging import Verdict
+from elsehu.messaging.locks import lock, message_key
+
+SENT = """
+WITH sent AS (
+    UPDATE messages m SET external_id = r.external_id,
+        status = CASE WHEN m.status_rank < r.rank THEN r.status ELSE m.status END,
+        status_rank = greatest(m.status_rank, r.rank),
+        sent_at = coalesce(m.sent_at, r.at), claimed_until = NULL,
+        error_code = NULL, error_detail = NULL, provider_code = NULL
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::timestamptz[])
+        AS r(id, external_id, status, rank, at)
+    WHERE m.id = r.id RETURNING m.id, m.conversation_id
+)
+INSERT INTO events (type, subject_id, conversation_id) SELECT 'message:updated', id, conversation_id FROM sent
+"""
+
+NOT_SENT = """
+WITH judged AS (
+    UPDATE messages m SET status = r.status, status_rank = r.rank, error_code = r.code, error_detail = r.detail,
+        provider_code = r.provider_code, next_attempt_at = r.next_attempt_at, claimed_until = NULL,
+        attempts = m.attempts - r.refund
+    FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                $8::smallint[])
+        AS r(id, status, rank, code, detail, provider_code, next_attempt_at, refund)
+    WHERE m.id = r.id AND m.status IN ('sending', 'unconfirmed') AND m.external_id IS NULL
+    RETURNING m.id, m.conversation_id
+)
+INSERT INTO events (type, subject_id, conversation_id) SELECT 'message:updated', id, conversation_id FROM judged
+"""
+
+TAKEN_BY_OTHERS = """
+SELECT m.id, m.attempts, r.id AS ours FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS r(id, instance_id, external_id)
+JOIN messages m ON m.instance_id = r.instance_id AND m.external_id = r.external_id AND m.id <> r.id
+FOR UPDATE OF m
+"""
+GIVE_BACK = """
+UPDATE messages SET external_id = NULL, status = 'unconfirmed', status_rank = 2, sent_at = NULL WHERE id = $1
+"""
+MOVE_REACTIONS = "UPDATE message_reactions SET message_id = $2 WHERE message_id = $1"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The outcome of one attempt."""
+
+    message_id: UUID
+    instance_id: UUID
+    verdict: Verdict
+
+
+async def record(uow: UnitOfWork, results: Sequence[Result], now: datetime) -> None:
+    """Write the outcomes, and whatever was waiting for the external ids that are now known."""
+    sent = [one for one in results if one.verdict.sent is not None]
+    await lock(uow, [message_key(one.instance_id, _external(one)) for one in sent])
+    await _record_sent(uow, sent, now)
+    await _record_not_sent(uow, [one for one in results if one.verdict.sent is None])
+    uow.signal(SIGNAL)
+
+
+def _external(result: Result) -> str:
+    assert result.verdict.sent is not None
+    return result.verdict.sent.external_id
+
+
+async def _record_sent(uow: UnitOfWork, sent: Sequence[Result], now: datetime) -> None:
+    if not sent:
+        return
+    externals = [_external(one) for one in sent]
+    ids, instances = [one.message_id for one in sent], [one.instance_id for one in sent]
+    for row in await uow.fetch(TAKEN_BY_OTHERS, ids, instances, externals):
+        await _free_external_id(uow, row)
+    statuses = [one.verdict.status for one in sent]
+    times = [(one.verdict.sent.at if one.verdict.sent else None) or now for one in sent]
+    await uow.execute(SENT, ids, externals, statuses, [RANK[status] for status in statuses], times)
+    early = await waiting.take(uow, zip(instances, externals, strict=True))
+    waited = [(instance, event) for instance, event in early if not isinstance(event, MessageArrived)]
+    await updates.apply(uow, waited, now)
+
+
+async def _free_external_id(uow: UnitOfWork, row: Mapping[str, Any]) -> None:
+    """The id of our message stands on another row: an echo took the wrong one of ours, or made one of its own."""
+    if row["attempts"] > 0:
+        await uow.execute(GIVE_BACK, row["id"])
+    else:
+        await uow.execute(MOVE_REACTIONS, row["id"], row["ours"])
+        await uow.execute("DELETE FROM messages WHERE id = $1", row["id"])
+
+
+async def _record_not_sent(uow: UnitOfWork, results: Sequence[Result]) -> None:
+    verdicts = [one.verdict for one in results]
+    if verdicts:
+        await uow.execute(
+            NOT_SENT,
+            [one.message_id for one in results],
+            [verdict.status for verdict in verdicts],
+            [RANK[verdict.status] for verdict in verdicts],
+            [verdict.code for verdict in verdicts],
+            [verdict.detail for verdict in verdicts],
+            [verdict.provider_code for verdict in verdicts],
+            [verdict.next_attempt_at for verdict in verdicts],
+            [0 if verdict.counts_attempt else 1 for verdict in verdicts],
+        )
+
+
+def learned(results: Sequence[Result]) -> list[IdentitiesLinked]:
+    """Return the addresses that the provider's answers taught."""
+    return [
+        IdentitiesLinked(one.verdict.sent.identities)
+        for one in results
+        if one.verdict.sent is not None and one.verdict.sent.identities
+    ]

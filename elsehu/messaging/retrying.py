@@ -1,0 +1,61 @@
+"""Transactions that other transactions of the same moment may get in the way of: tried again until they go through."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import asyncpg
+import structlog
+
+from elsehu.kernel import Kernel
+from elsehu.db import UnitOfWork
+from elsehu.messaging.applying import Batch, apply, apply_with_merge
+from elsehu.messaging.identities import NeedsMerge
+from elsehu.messaging.threads import ClosedMeanwhile
+
+log = structlog.get_logger("elsehu.messaging")
+
+TRIES = 5
+PASSING = (
+    ClosedMeanwhile,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.UniqueViolationError,
+)
+"""What another transaction at the same moment can cause: trying again gets past it."""
+
+Done = TypeVar("Done")
+
+
+async def retrying(kernel: Kernel, write: Callable[[UnitOfWork, NeedsMerge | None], Awaitable[Done]]) -> Done:
+    """Commit `write`, again where something passing was in the way; it is told when contacts must be merged first.
+
+    Raises what `write` raises for any other reason, and what is still in the way after TRIES tries.
+    """
+    merge: NeedsMerge | None = None
+    for attempt in range(1, TRIES + 1):
+        try:
+            async with kernel.db.transaction() as uow:
+                return await write(uow, merge)
+        except NeedsMerge as error:
+            merge = error
+        except PASSING as error:
+            if attempt == TRIES:
+                raise
+            log.info("transaction_tries_again", attempt=attempt, error=type(error).__name__)
+    raise merge or RuntimeError("unreachable")
+
+
+async def apply_merging(uow: UnitOfWork, kernel: Kernel, batch: Batch, merge: NeedsMerge | None) -> frozenset[int]:
+    """Apply `batch`, after making one contact of those in `merge` if there are any."""
+    if merge is None:
+        return await apply(uow, batch, kernel.now())
+    return await apply_with_merge(uow, batch, kernel.now(), merge)
+
+
+async def commit_batch(kernel: Kernel, make: Callable[[], Batch]) -> None:
+    """Apply a batch in a transaction of its own; `make` builds it anew for each try."""
+
+    async def write(uow: UnitOfWork, merge: NeedsMerge | None) -> None:
+        await apply_merging(uow, kernel, make(), merge)
+
+    await retrying(kernel, write)

@@ -1,0 +1,94 @@
+"""`/api/webhooks/{provider}`: where providers reach us. 200 means committed; 401 a stranger; 503 send it again."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from elsehu.contracts.errors import NotFound
+from elsehu.contracts.inbound import Broken, Normalized
+from elsehu.contracts.instance import Instance
+from elsehu.contracts.webhook import Accepted, Challenge, WebhookRequest
+from elsehu.http.operations import kernel_of, read_body
+from elsehu.instances.directory import Directory
+from elsehu.kernel import Kernel
+from elsehu.messaging.ingest import Ingest
+from elsehu.plugins import Plugin
+
+log = structlog.get_logger("elsehu.webhooks")
+
+PATHS = (
+    "/api/webhooks/{provider}",
+    "/api/webhooks/{provider}/{instance_id}",
+    "/api/webhooks/{provider}/{instance_id}/{secret}",
+)
+OK = Response(b'{"status":"ok"}', media_type="application/json")
+
+
+def webhook_routes() -> list[Route]:
+    """Return the routes for webhooks."""
+    return [Route(path, receive, methods=["GET", "POST"]) for path in PATHS]
+
+
+async def receive(request: Request) -> Response:
+    """Authenticate, normalise, commit, answer."""
+    kernel = kernel_of(request)
+    plugin = kernel.plugins.provider(request.path_params["provider"])
+    if plugin is None or plugin.info.provider is None:
+        raise NotFound("provider_not_found", f"No enabled plugin provides {request.path_params['provider']!r}.")
+    webhook = await _read(request, kernel)
+    instances = await _candidates(kernel, plugin.info.provider.name, webhook.instance_id)
+    accepted = kernel.plugins.receive(plugin, webhook, instances)
+    if isinstance(accepted, Challenge):
+        return PlainTextResponse(accepted.text, accepted.status)
+    await apply_accepted(kernel, plugin, accepted)
+    return OK
+
+
+async def _read(request: Request, kernel: Kernel) -> WebhookRequest:
+    body = await read_body(request, kernel.settings.server.max_webhook_bytes)
+    return WebhookRequest(
+        method=request.method,
+        headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.scope["headers"]},
+        query=dict(request.query_params),
+        body=body,
+        instance_id=_uuid(request.path_params.get("instance_id")),
+        path_secret=request.path_params.get("secret"),
+    )
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
+
+
+async def _candidates(kernel: Kernel, provider: str, instance_id: UUID | None) -> Sequence[Instance]:
+    directory = kernel.part(Directory)
+    if instance_id is None:
+        return await directory.of_provider(provider)
+    instance = await directory.get(instance_id)
+    return [instance] if instance and instance.provider == provider else []
+
+
+async def apply_accepted(kernel: Kernel, plugin: Plugin, accepted: Accepted) -> None:
+    """Normalise an authenticated payload and commit what it says."""
+    assert plugin.info.provider is not None
+    provider = plugin.info.provider.name
+    normalized = _normalize(kernel, plugin, accepted)
+    known = {instance.id for instance in accepted.instances}
+    instance_id = next(iter(known)) if len(known) == 1 else None
+    await kernel.part(Ingest).submit(provider, normalized, instance_id)
+
+
+def _normalize(kernel: Kernel, plugin: Plugin, accepted: Accepted) -> Normalized:
+    """Normalise; a plugin that breaks its promise never to raise costs a dead letter, not the webhook."""
+    try:
+        return kernel.plugins.normalize(plugin, accepted)
+    except Exception as error:
+        log.exception("normalize_failed", plugin=plugin.info.name, error=type(error).__name__)
+        return Normalized(broken=[Broken(f"{type(error).__name__} in provider_normalize", None)])
