@@ -75,7 +75,7 @@ class Deliveries:
         """Deliver `lines` when they are due."""
         if not lines:
             return
-        task = asyncio.create_task(deliver_when_due(context, instance, lines))
+        task = asyncio.create_task(deliver_when_due(context, instance, lines), name="sandbox webhooks")
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._ended(context, done))
 
