@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
     """Every transaction below `xmax` has been given, but those in `open`, which had not ended yet.
 
-    This is what a PostgreSQL snapshot knows. `open` is ascending and below `xmax`.
+    This is what a PostgreSQL snapshot knows; `open` is ascending and below `xmax`. But `xmax` never goes
+    beyond the last event that was seen: after a crash PostgreSQL gives the numbers of transactions that left
+    no trace once more, and only those.
     """
 
     xmax: int
@@ -25,16 +26,8 @@ class Position:
         """Whether the transaction `xid` has been given."""
         return xid < self.xmax and xid not in self.open
 
-    def covers(self, other: "Position") -> bool:
-        """Whether everything that `other` has, this has too."""
-        missing = chain(self.open, range(self.xmax, other.xmax))
-        return not any(other.has(xid) for xid in missing)
-
     def advanced(self, target: "Position", last: int) -> "Position":
-        """Return the position after reading from here towards `target`, in order of xid, through `last`.
-
-        `target` covers this position and `last` is a transaction that it has.
-        """
+        """Return the position after reading from here towards `target`, in order of xid, through `last`."""
         left = [xid for xid in self.open if xid > last or not target.has(xid)]
         passed = [xid for xid in target.open if self.xmax <= xid <= last]
         return Position(max(self.xmax, last + 1), (*left, *passed))

@@ -8,7 +8,7 @@ from asyncpg import Record
 
 from elsehu.db import UnitOfWork
 from elsehu.events import Event
-from elsehu.events.positions import Position
+from elsehu.events.positions import BEGINNING, Position
 
 # One statement sees one snapshot: its rows and the snapshot that it answers belong together. A page ends with a
 # whole transaction (WITH TIES), so that where it ends is a position again. Within a page the order is that of
@@ -24,6 +24,8 @@ WITH fresh AS (
 SELECT pg_current_snapshot() AS snapshot, page.*
 FROM (VALUES (1)) AS always LEFT JOIN page ON true ORDER BY page.seq
 """
+
+NOW = "SELECT pg_current_snapshot() AS snapshot, coalesce((SELECT max(xid) FROM events), '0') AS last"
 
 COUNT = """
 SELECT count(*) FROM (
@@ -43,14 +45,17 @@ async def read_since(uow: UnitOfWork, position: Position, limit: int) -> tuple[l
     rows = await uow.fetch(READ, position.xmax, position.open, limit)
     target = Position.of_snapshot(rows[0]["snapshot"])
     found = [row for row in rows if row["seq"] is not None]
+    last = max((row["xid"] for row in found), default=0)
     if len(found) < limit:
-        return [_event(row) for row in found], target
-    return [_event(row) for row in found], position.advanced(target, max(row["xid"] for row in found))
+        last = max(last, position.xmax - 1)
+    return [_event(row) for row in found], position.advanced(target, last)
 
 
 async def now(uow: UnitOfWork) -> Position:
     """Return the position after everything that is committed."""
-    return Position.of_snapshot(await uow.fetch_value("SELECT pg_current_snapshot()"))
+    row = await uow.fetch_row(NOW)
+    assert row is not None
+    return BEGINNING.advanced(Position.of_snapshot(row["snapshot"]), row["last"])
 
 
 async def count_since(uow: UnitOfWork, position: Position, at_most: int) -> int:

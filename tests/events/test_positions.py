@@ -29,11 +29,6 @@ def given_to(position: Position) -> Set[int]:
     return {xid for xid in XIDS if position.has(xid)}
 
 
-@given(positions(), positions())
-def test_covers_is_the_order_of_sets(one: Position, other: Position) -> None:
-    assert one.covers(other) == (given_to(one) >= given_to(other))
-
-
 @given(journeys(), st.integers(0, len(XIDS) - 1))
 def test_advancing_through_a_transaction_adds_exactly_what_was_read(
     journey: tuple[Position, Position], last: int
@@ -44,6 +39,4 @@ def test_advancing_through_a_transaction_adds_exactly_what_was_read(
     read = {xid for xid in given_to(target) - given_to(start) if xid <= last}
     advanced = start.advanced(target, last)
     assert given_to(advanced) == given_to(start) | read
-    assert target.covers(advanced)
-    assert advanced.covers(start)
     assert list(advanced.open) == sorted(set(advanced.open))

@@ -1,7 +1,10 @@
 """Readers of the outbox are given every committed event once, however late its transaction commits."""
 
+import asyncio
+import os
 import random
-from collections.abc import AsyncIterator, Iterator
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +12,8 @@ import asyncpg
 import orjson
 import pytest
 
-from elsehu.db import Database, UnitOfWork, open_database
+from elsehu.db import CONNECTION_LOST, Database, UnitOfWork, open_database
+from elsehu.embedded import EmbeddedServices
 from elsehu.events import Change, reading, record
 from elsehu.events.positions import BEGINNING, Position
 from elsehu.ids import new_id
@@ -137,6 +141,34 @@ async def test_a_transaction_that_commits_late_comes_after_those_that_overtook_i
     assert (await read(db, position))[0] == ["late:one"]
 
 
+async def test_a_transaction_number_that_a_crash_gives_out_again_is_not_skipped(
+    db: Database, services: EmbeddedServices
+) -> None:
+    for attempt in range(10):
+        await put(db, f"before:{attempt}")
+        async with db.pool.acquire() as connection:
+            untraced = connection.transaction()
+            await untraced.start()
+            number = await connection.fetchval("SELECT pg_current_xact_id()")
+            await untraced.rollback()
+        _, position = await read(db, BEGINNING)
+        os.kill(services.pids["postgres"], signal.SIGQUIT)  # ends at once, as in a crash
+        await eventually(lambda: put(db, "after:crash"))
+        assert (await read(db, position))[0] == ["after:crash"]
+        if await db.fetch_value("SELECT max(xid) FROM events") == number:
+            return
+    pytest.fail("PostgreSQL never gave a number out again: this test shows nothing")
+
+
+async def eventually(action: Callable[[], Awaitable[None]]) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await action()
+            except CONNECTION_LOST:
+                await asyncio.sleep(0.05)
+
+
 async def test_a_page_never_ends_inside_a_transaction(db: Database) -> None:
     await put(db, *(f"a:{number}" for number in range(5)))
     await put(db, "b:0")
@@ -186,12 +218,11 @@ async def test_events_of_a_restored_dump_are_dropped_and_nothing_else(db: Databa
     assert sorted((await read(db, BEGINNING))[0]) == ["mine:late", "mine:one"]
 
 
-async def test_a_database_has_a_life_of_its_own(db: Database, services: object) -> None:
+async def test_a_database_has_a_life_of_its_own(db: Database, services: EmbeddedServices) -> None:
     async with db.reader() as uow:
         life = await reading.database_life(uow)
         assert life == await reading.database_life(uow)
-    other_url = services.database_url  # type: ignore[attr-defined]
-    async with open_database(other_url, DatabaseSettings()) as other, other.reader() as uow:
+    async with open_database(services.database_url, DatabaseSettings()) as other, other.reader() as uow:
         assert await reading.database_life(uow) != life
 
 
