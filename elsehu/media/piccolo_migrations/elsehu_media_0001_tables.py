@@ -16,6 +16,20 @@ from piccolo.columns.indexes import IndexMethod
 from piccolo.table import Table
 
 
+class ApiKey(Table, tablename="api_keys", schema=None):
+    id = UUID(
+        default=new_id,
+        null=False,
+        primary_key=True,
+        unique=False,
+        index=False,
+        index_method=IndexMethod.btree,
+        choices=None,
+        db_column_name=None,
+        secret=False,
+    )
+
+
 class ServiceInstance(Table, tablename="service_instances", schema=None):
     id = UUID(
         default=new_id,
@@ -53,6 +67,13 @@ async def forwards():
     manager = MigrationManager(migration_id=ID, app_name="elsehu_media", description=DESCRIPTION)
 
     manager.add_table(class_name="MediaFile", tablename="media_files", schema=None, columns=None)
+
+    manager.add_table(
+        class_name="UnclaimedObject",
+        tablename="unclaimed_objects",
+        schema=None,
+        columns=None,
+    )
 
     manager.add_column(
         table_class_name="MediaFile",
@@ -405,6 +426,30 @@ async def forwards():
     manager.add_column(
         table_class_name="MediaFile",
         tablename="media_files",
+        column_name="uploaded_by_key",
+        db_column_name="uploaded_by_key",
+        column_class_name="ForeignKey",
+        column_class=ForeignKey,
+        params={
+            "references": ApiKey,
+            "on_delete": OnDelete.set_null,
+            "on_update": OnUpdate.cascade,
+            "target_column": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="MediaFile",
+        tablename="media_files",
         column_name="created_at",
         db_column_name="created_at",
         column_class_name="Timestamptz",
@@ -445,15 +490,80 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="MediaFile",
-        tablename="media_files",
-        column_name="expires_at",
-        db_column_name="expires_at",
+        table_class_name="UnclaimedObject",
+        tablename="unclaimed_objects",
+        column_name="key",
+        db_column_name="key",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 200,
+            "default": "",
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="UnclaimedObject",
+        tablename="unclaimed_objects",
+        column_name="storage",
+        db_column_name="storage",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 60,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="UnclaimedObject",
+        tablename="unclaimed_objects",
+        column_name="since",
+        db_column_name="since",
         column_class_name="Timestamptz",
         column_class=Timestamptz,
         params={
-            "default": None,
-            "null": True,
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="UnclaimedObject",
+        tablename="unclaimed_objects",
+        column_name="doomed",
+        db_column_name="doomed",
+        column_class_name="Boolean",
+        column_class=Boolean,
+        params={
+            "default": False,
+            "null": False,
             "primary_key": False,
             "unique": False,
             "index": False,

@@ -1,4 +1,4 @@
-"""Constraints and indexes: what the fetcher claims."""
+"""Constraints and indexes: what the fetcher claims, what retention and the sweep look for."""
 
 from elsehu.migrating import run_sql
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
@@ -9,8 +9,11 @@ DESCRIPTION = "what the fetcher claims"
 
 SQL = """
 CREATE INDEX media_files_to_fetch ON media_files (next_attempt_at) WHERE state = 'pending';
-CREATE INDEX media_files_expiry ON media_files (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX media_files_kept ON media_files (created_at) WHERE state = 'ready';
 ALTER TABLE media_files ADD CONSTRAINT media_files_state CHECK (state IN ('pending', 'ready', 'failed', 'expired'));
+ALTER TABLE media_files ADD CONSTRAINT media_files_stored
+    CHECK ((state = 'ready') = (storage_key IS NOT NULL) AND (state <> 'ready' OR (size, sha256) IS NOT NULL));
+CREATE UNIQUE INDEX media_files_storage_key ON media_files (storage_key) WHERE storage_key IS NOT NULL;
 """
 
 

@@ -1,0 +1,85 @@
+"""Reading files: for handing out, for sending, for attaching."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+from elsehu.contracts.errors import Conflict, Gone, NotFound
+from elsehu.contracts.outbound import OutboundMedia
+from elsehu.contracts.user import Caller
+from elsehu.db import Row, UnitOfWork
+from elsehu.kernel import Kernel
+
+
+async def file_of(kernel: Kernel, media_id: UUID) -> Row:
+    """Return the row of a file. Raises NotFound `media_not_found`."""
+    row = await kernel.db.fetch_row(_FILE, media_id)
+    if row is None:
+        raise unknown_media(media_id)
+    return row
+
+
+async def sendable_upload(uow: UnitOfWork, caller: Caller, media_id: UUID) -> Row:
+    """Return the row of an upload that `caller` may send: their own, or anybody's for who sees all.
+
+    Raises NotFound for what is none (to the caller), and Gone for one that has expired.
+    """
+    row = await uow.fetch_row(_FILE, media_id)
+    if row is None or not _may_send(caller, row):
+        raise unknown_media(media_id)
+    require_ready(row)
+    return row
+
+
+async def load(kernel: Kernel, media_id: UUID) -> OutboundMedia:
+    """Return a stored file for sending. Raises NotFound, or as `require_ready`."""
+    row = await file_of(kernel, media_id)
+    require_ready(row)
+
+    def stream() -> AsyncIterator[bytes]:
+        return kernel.plugins.storage_open(row["storage_key"], storage=row["storage"])
+
+    async def read() -> bytes:
+        return b"".join([chunk async for chunk in stream()])
+
+    return OutboundMedia(
+        id=row["id"],
+        mime_type=row["mime_type"],
+        file_name=row["file_name"],
+        size=row["size"],
+        sha256=row["sha256"],
+        read=read,
+        stream=stream,
+        is_voice=row["is_voice"],
+    )
+
+
+def require_ready(row: Row) -> None:
+    """Raise unless the file of `row` can be read.
+
+    Conflict `media_pending` (with the time to come back) or `media_failed`, Gone `media_expired`.
+    """
+    if row["state"] == "pending":
+        wait = max(1.0, row["wait"] or 0.0)
+        raise Conflict("media_pending", "The file is still being fetched. Try again shortly.", retry_after=wait)
+    if row["state"] == "failed":
+        raise Conflict("media_failed", f"The file could not be fetched: {row['error'] or 'no reason is known'}")
+    if row["state"] == "expired":
+        raise Gone("media_expired", "The file was deleted because it is older than files are kept here.")
+
+
+def unknown_media(media_id: UUID) -> NotFound:
+    """Return the refusal of an id that names no file."""
+    return NotFound("media_not_found", f"There is no file {media_id}. Upload it with POST /api/media.")
+
+
+def _may_send(caller: Caller, row: Row) -> bool:
+    owners = {row["uploaded_by"], row["uploaded_by_key"]} - {None}
+    return bool(owners) and (caller.sees_all or bool(owners & {caller.user_id, caller.api_key_id}))
+
+
+_FILE = """
+SELECT
+    id, state, mime_type, file_name, size, sha256, storage_key, storage, is_voice, error,
+    uploaded_by, uploaded_by_key, extract(epoch FROM next_attempt_at - now())::float8 AS wait
+FROM media_files WHERE id = $1
+"""
