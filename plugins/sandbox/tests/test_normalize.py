@@ -1,7 +1,9 @@
 """Every event of the sandbox's webhooks, and everything that is none."""
 
+import re
 from base64 import b64encode
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -183,6 +185,13 @@ def test_every_event_says_what_it_says(name: str) -> None:
 
 def test_the_table_knows_every_type() -> None:
     assert {raw["type"] for raw, _ in TABLE.values()} == set(EVENTS)
+
+
+def test_the_readme_shows_every_type_as_it_is() -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    shown = orjson.loads(re.findall(r"```json\n(.*?)```", readme, re.DOTALL)[0])
+    assert {event["type"] for event in shown["events"]} == set(EVENTS)
+    assert not read(*shown["events"]).broken
 
 
 @pytest.mark.parametrize(
