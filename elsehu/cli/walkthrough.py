@@ -1,7 +1,8 @@
 """What `elsehu serve` prints when it comes up empty: a conversation, answered by copy and paste.
 
 The whole text can be pasted into a POSIX shell with curl and python3: what is not a command is a comment.
-Comments hold no quotes and no brackets, because an interactive zsh reads them as commands (nor is any variable called `path`, which is its PATH).
+Comments hold no quotes and no brackets, because an interactive zsh reads them as commands; and no variable
+is called `path`, which is that shell's PATH.
 """
 
 import json
