@@ -55,7 +55,7 @@ def test_a_connection_closed_without_an_answer(standin: EvolutionStandin, accept
     with pytest.raises(httpx.RemoteProtocolError):
         send(standin)
     assert texts(standin) == (["oi"] if accepted else [])
-    assert standin.requests[-1].status == 0
+    assert (standin.requests[-1].status, standin.requests[-1].body["text"]) == (0, "oi")
 
 
 @pytest.mark.parametrize("accepted", [False, True])
@@ -199,6 +199,13 @@ def test_an_unlinked_phone_gets_nothing_and_needs_a_new_scan(standin: EvolutionS
     httpx.get(f"{standin.url}/instance/connect/wa", headers={"apikey": standin.global_key}, trust_env=False)
     standin.scan()
     assert (standin.state()["state"], standin.state()["stored"]) == ("open", 0)
+
+
+def test_a_body_that_no_rule_foresaw_is_an_error_in_json(standin: EvolutionStandin) -> None:
+    url = f"{standin.url}/message/sendContact/wa"
+    body = {"number": "5511988887777", "contact": ["Ana"]}
+    response = httpx.post(url, json=body, headers={"apikey": standin.global_key}, trust_env=False)
+    assert (response.status_code, response.json()["error"]) == (500, "Internal Server Error")
 
 
 def test_requests_are_remembered_with_key_body_and_status(standin: EvolutionStandin) -> None:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import channels, chats, control, creation, groups, instances, revisions, sending, webhook_routes
 from .backend import Answer, Backend, Call, Routes
-from .errors import ApiError, no_instance, no_route, unauthorized
+from .errors import ApiError, no_instance, no_route, refusal, unauthorized
 from .flavours import dumps
 from .records import RequestRecord
 from .striking import TRANSPORT, NoAnswer, strike
@@ -60,27 +60,34 @@ class Api:
             scope["method"], scope["path"], dict(request.query_params), dict(request.headers), None, time.time()
         )
         self._backend.world.requests.append(record)
+        response = await self._outcome(request, raw, record)
+        record.status = 0 if isinstance(response, NoAnswer) else response.status_code
+        return response
+
+    async def _outcome(self, request: Request, raw: bytes, record: RequestRecord) -> Response:
+        try:
+            record.body = await _body(request, raw)
+        except ApiError as malformed:
+            return _json(malformed.status, malformed.body)
         fault = self._backend.faults.request(record.method, record.path, raw)
         if fault and fault.effect == "delay":
             await asyncio.sleep(fault.seconds)
             fault = None
         if fault and not fault.accepted:
-            response = strike(fault)
-        else:
-            answer = await self._response(request, raw, record)
-            response = strike(fault) if fault else answer
-        record.status = 0 if isinstance(response, NoAnswer) else response.status_code
-        return response
+            return strike(fault)
+        response = await self._response(record)
+        return strike(fault) if fault else response
 
-    async def _response(self, request: Request, raw: bytes, record: RequestRecord) -> Response:
+    async def _response(self, record: RequestRecord) -> Response:
         try:
-            record.body = await _body(request, raw)
             status, payload = await self._answer(record)
         except ApiError as error:
             status, payload = error.status, error.body
-        if isinstance(payload, Response):
-            return payload
-        return Response(dumps(payload), status, media_type=JSON)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            # A body that no rule foresaw; the real server too stumbles over those, in its own words.
+            odd = refusal(500, f"{type(error).__name__}: {error}")
+            status, payload = odd.status, odd.body
+        return payload if isinstance(payload, Response) else _json(status, payload)
 
     async def _answer(self, record: RequestRecord) -> Answer:
         if record.path == "/":
@@ -135,6 +142,10 @@ class Api:
 def _check_channel(instance: Instance, area: str, action: str) -> None:
     if instance.integration != BAILEYS and area in ("chat", "group"):
         raise channels.unavailable(action)
+
+
+def _json(status: int, payload: Any) -> Response:
+    return Response(dumps(payload), status, media_type=JSON)
 
 
 async def _body(request: Request, raw: bytes) -> Any:

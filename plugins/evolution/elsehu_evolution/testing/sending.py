@@ -70,9 +70,7 @@ ROUTES: Routes = dict(
         ),
         _action("sendContact", preparing.contacts, required("number", "contact"), at_least("contact", 1)),
         _action("sendReaction", preparing.reaction, required("key", "reaction"), _KEY),
-        _action(
-            "sendPoll", preparing.poll, required("number", "name", "selectableCount", "values"), at_least("values", 2)
-        ),
+        _action("sendPoll", preparing.poll, *_POLL),
         _action("sendList", preparing.choice_list, required("number", "title", "footerText", "buttonText", "sections")),
         _action("sendButtons", buttons, required("number")),
         _action("sendStatus", preparing.status, required("type", "content")),
