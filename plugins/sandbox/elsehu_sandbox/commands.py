@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from elsehu.plugin import Directory, Instance, Kernel
 from elsehu_sandbox.customer import act
 from elsehu_sandbox.faults import Fault
+from elsehu_sandbox.normalize import first_of
 from elsehu_sandbox.phone import Line, phone_of
 
 Answer = TypeVar("Answer")
@@ -43,7 +44,10 @@ def say(program: Program, text: str, phone: str, customer: str, name: str | None
 
     async def work(kernel: Kernel) -> tuple[Instance, bool]:
         instance = await chosen(kernel, name)
-        _, taken = await act(kernel.plugins.context("sandbox"), instance, [event])
+        try:
+            _, taken = await act(kernel.plugins.context("sandbox"), instance, [event])
+        except ValidationError as error:
+            raise click.BadParameter(first_of(error)) from None
         return instance, taken
 
     instance, taken = program.run(work)
@@ -86,7 +90,7 @@ def faults(program: Program, faults: str, name: str | None) -> None:
     try:
         sequence = FAULTS.validate_json(faults)
     except ValidationError as error:
-        raise click.BadParameter(str(error)) from None
+        raise click.BadParameter(first_of(error)) from None
 
     async def work(kernel: Kernel) -> Instance:
         instance = await chosen(kernel, name)

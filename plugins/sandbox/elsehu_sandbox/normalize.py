@@ -55,11 +55,12 @@ def read_item(instance: Instance, event: Any, *, is_history: bool = False) -> It
     try:
         read = read_event(event, is_history=is_history)
     except ValidationError as error:
-        return Broken(_first_of(error), raw, instance.id)
+        return Broken(first_of(error), raw, instance.id)
     return Item(instance.id, read, raw) if read else None
 
 
-def _first_of(error: ValidationError) -> str:
+def first_of(error: ValidationError) -> str:
+    """Return the first thing that is wrong, and where."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
 

@@ -114,7 +114,7 @@ def _reached(phone: Phone, start: int, kind: str | None) -> Iterator[tuple[int, 
 def page(phone: Phone, query: PhoneQuery) -> PhonePage:
     """Return one page of what reached the phone. Raises Invalid for a cursor that is none."""
     try:
-        found = list(islice(_reached(phone, int(query.cursor or 0), query.type), query.limit + 1))
+        found = list(islice(_reached(phone, query.cursor, query.type), query.limit + 1))
     except ValueError:
         problem = FieldError("cursor", "is not a cursor that this list gave; start again without it")
         raise Invalid("invalid_cursor", "The cursor cannot be read.", errors=[problem]) from None

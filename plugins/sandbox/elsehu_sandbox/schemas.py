@@ -65,7 +65,7 @@ class PhoneQuery(ApiModel):
     """`?limit=&cursor=&type=` of the phone's memory."""
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
-    cursor: str | None = None
+    cursor: Annotated[int, Field(ge=0, le=2**53)] = 0
     type: str | None = None
 
 
