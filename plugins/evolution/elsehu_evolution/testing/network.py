@@ -69,9 +69,9 @@ def call(backend: Backend, instance: Instance, person: Json, status: str = "offe
         write(backend, instance, person, text | {"source": "web", "id": api_message_id()})
 
 
-def emit(backend: Backend, instance: Instance, event: str, data: object) -> None:
-    """Send any event with any data, through the webhook's subscription."""
-    backend.fire(instance, event, data)
+def emit(backend: Backend, instance: Instance, event: str, data: object, beside: Json | None = None) -> None:
+    """Send any event with any data, if it is subscribed to; ``beside`` goes next to ``event``."""
+    backend.fire(instance, event, data, **(beside or {}))
 
 
 def lose_media(backend: Backend, instance: Instance, message_id: str) -> None:
