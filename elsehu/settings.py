@@ -135,10 +135,11 @@ class DeskSettings(Group):
 
 
 class LoggingSettings(Group):
-    """`[logging]`: what is logged from which level on, for people or for machines."""
+    """`[logging]`: from which level on, for people or for machines, and whether each request gets a line."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["console", "json"] = "console"
+    access: bool = True
 
 
 class Settings(BaseSettings):

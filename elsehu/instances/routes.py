@@ -39,7 +39,7 @@ async def create_instance(call: Call[NewInstance, NoQuery]) -> View:
 
     Elsehu then goes on trying by itself.
     """
-    async with call.kernel.db.transaction() as uow:
+    async with call.transaction() as uow:
         instance_id = await editing.create(uow, call.kernel, call.body)
         await _audit(uow, call, "instance_created", instance_id, name=call.body.name, provider=call.body.provider)
     await connecting.try_to_connect(call.kernel, instance_id)
@@ -96,14 +96,14 @@ async def disconnect_instance(call: Call[None, NoQuery]) -> View:
     return await _told(call, "instance_disconnect", connecting.disconnect)
 
 
-async def get_status(call: Call[None, NoQuery]) -> View:
+async def get_instance_status(call: Call[None, NoQuery]) -> View:
     """Ask the provider now; the answer is the instance with its fresh `status`."""
     instance_id = call.path_id()
     await connecting.live_status(call.kernel, instance_id)
     return await queries.one(call.kernel, instance_id)
 
 
-async def get_qrcode(call: Call[None, NoQuery]) -> View:
+async def get_instance_qrcode(call: Call[None, NoQuery]) -> View:
     """Poll it, or get it again on `instance:updated` with `qrRefreshedAt`; 409 `already_connected` once scanned."""
     return _qrcode_view(await connecting.pairing(call.kernel, call.path_id()))
 
@@ -181,6 +181,14 @@ OPERATIONS: Sequence[Operation] = (
     _act("activate", activate_instance, "Activate a number and connect it."),
     _act("connect", connect_instance, "Connect a number. 409 `instance_inactive` if it is not active.", 409, 502),
     _act("disconnect", disconnect_instance, "Log a number out.", 409, 502),
-    _ask("status", get_status, "Ask the provider how a number stands.", ServiceInstance, 409, 502),
-    _ask("qrcode", get_qrcode, "Get what links a phone. 409 `already_connected` if one is.", QrCode, 409, 422, 502),
+    _ask("status", get_instance_status, "Ask the provider how a number stands.", ServiceInstance, 409, 502),
+    _ask(
+        "qrcode",
+        get_instance_qrcode,
+        "Get what links a phone. 409 `already_connected` if one is.",
+        QrCode,
+        409,
+        422,
+        502,
+    ),
 )
