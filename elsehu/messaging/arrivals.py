@@ -45,10 +45,11 @@ WITH arrived AS (
         last_inbound_at = greatest(c.last_inbound_at, k.last_inbound_at),
         unread_count = c.unread_count + k.inbound,
         window_expires_at = greatest(c.window_expires_at, k.window_expires_at),
-        last_message_kind = CASE WHEN n.at >= coalesce(c.last_message_at, n.at) THEN n.kind ELSE c.last_message_kind END,
-        last_message_preview = CASE WHEN n.at >= coalesce(c.last_message_at, n.at) THEN n.preview ELSE c.last_message_preview END,
-        last_message_direction = CASE WHEN n.at >= coalesce(c.last_message_at, n.at) THEN n.direction ELSE c.last_message_direction END,
-        last_message_at = greatest(c.last_message_at, n.at)
+        (last_message_kind, last_message_preview, last_message_direction, last_message_at) = (
+            SELECT l.kind, l.preview, l.direction, l.at FROM (VALUES
+                (n.kind, n.preview, n.direction, n.at),
+                (c.last_message_kind, c.last_message_preview, c.last_message_direction, c.last_message_at)
+            ) AS l(kind, preview, direction, at) ORDER BY l.at DESC NULLS LAST LIMIT 1)
     FROM newest n JOIN counted k USING (conversation_id)
     WHERE c.id = n.conversation_id
     RETURNING c.id

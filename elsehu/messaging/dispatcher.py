@@ -15,14 +15,14 @@ import orjson
 import structlog
 
 from elsehu.contracts.errors import ElsehuError, OutcomeUnknown, ProviderError, Rejected
-from elsehu.contracts.instance import Instance
+from elsehu.contracts.instance import Instance, InstanceStatus
 from elsehu.contracts.message import Direction, Identity, IdentityKind, Kind
 from elsehu.contracts.outbound import OutboundMessage, Quoted, Sent
 from elsehu.db import CONNECTION_LOST, Row, UnitOfWork
 from elsehu.instances import service as instances
 from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel
-from elsehu.media import service as media
+from elsehu.media import queries as media
 from elsehu.messaging import queue, results
 from elsehu.messaging.applying import Batch
 from elsehu.messaging.judging import Verdict, judge_error, judge_sent
@@ -98,10 +98,19 @@ class Dispatcher:
         return IDLE_SECONDS if due is None else min(IDLE_SECONDS, max(0.01, (due - now).total_seconds()))
 
     async def _budget(self, uow: UnitOfWork, row: Row, free: int) -> queue.Budget:
-        rate = await instances.messages_per_second(self._kernel, row["id"])
+        rate = await self._rate(row["id"])
         if rate is not None:
             row = await uow.fetch_row(queue.LOCK_BUCKET, row["id"]) or row
         return queue.budget_of(row, rate, free, self._kernel.now())
+
+    async def _rate(self, instance_id: UUID) -> float | None:
+        """Return the messages a second that an instance may send: its own setting, else its provider's."""
+        instance = await self._kernel.part(Directory).get(instance_id)
+        if instance is None:
+            return None
+        spec = self._kernel.plugins.spec(instance.provider)
+        own: float | None = instance.settings.get("messages_per_second")
+        return own or (spec.messages_per_second if spec else None)
 
     async def _send(self, row: Mapping[str, Any]) -> None:
         verdict = await self._attempt(row)
@@ -181,11 +190,11 @@ class Dispatcher:
         await self._learn(finished)
 
     async def _hold_sick(self, uow: UnitOfWork, finished: Sequence[Result]) -> None:
-        sick: dict[UUID, Verdict] = {one.instance_id: one.verdict for one in finished if one.verdict.hold_until}
+        sick = {one.instance_id: one.verdict for one in finished if one.verdict.hold_until}
         for instance_id, verdict in sorted(sick.items()):
-            await instances.hold(
-                uow, self._kernel, instance_id, verdict.hold_until, verdict.detail or "", verdict.instance_status
-            )
+            assert verdict.hold_until is not None
+            status = InstanceStatus(verdict.instance_status) if verdict.instance_status else None
+            await instances.hold(uow, instance_id, verdict.hold_until, verdict.detail or "", status)
 
     async def _learn(self, finished: Sequence[Result]) -> None:
         links = results.learned(finished)

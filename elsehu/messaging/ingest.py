@@ -25,10 +25,11 @@ from elsehu.contracts.inbound import (
 )
 from elsehu.db import CONNECTION_LOST, UnitOfWork
 from elsehu.instances import service as instances
+from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel
-from elsehu.messaging import raw_events
+from elsehu.messaging import attachments, raw_events
 from elsehu.messaging.applying import Arriving, Batch
-from elsehu.messaging.attachments import Attachments
+from elsehu.messaging.attachments import Files
 from elsehu.messaging.identities import NeedsMerge
 from elsehu.messaging.raw_events import Dead, Raw
 from elsehu.messaging.retrying import apply_merging, retrying
@@ -47,8 +48,18 @@ class Job:
     normalized: Normalized
     instance_id: UUID | None
     keeps_raw: bool
-    attachments: Attachments
+    files: Files
     done: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one transaction commits: items, the raw bodies of whole webhooks, and dead letters."""
+
+    jobs: Sequence[Job]
+    items: Sequence[Item]
+    files: Files
+    dead: Sequence[Dead] = ()
 
 
 class Ingest:
@@ -66,8 +77,8 @@ class Ingest:
         """Return when everything that `normalized` says is committed. Raises Unavailable (503) if it is not."""
         if self._says_nothing_new(normalized):
             return
-        attachments = await Attachments.store(self._kernel, normalized.items)
-        job = Job(provider, normalized, instance_id, keeps_raw, attachments)
+        files = await attachments.prepare(self._kernel, normalized.items)
+        job = Job(provider, normalized, instance_id, keeps_raw, files)
         self._queue.append(job)
         self._wake.set()
         await job.done
@@ -117,11 +128,12 @@ class Ingest:
                 _refuse(job)
             raise
         except Exception as error:
-            log.warning("ingest_goes_alone", webhooks=len(jobs), error=type(error).__name__)
+            log.warning("ingest_goes_alone", webhooks=len(jobs), error=repr(error)[:300])
             await self._alone(jobs)
 
     async def _together(self, jobs: Sequence[Job]) -> None:
-        await self._transaction(jobs, [item for job in jobs for item in job.normalized.items], [])
+        files = {place: file for job in jobs for place, file in job.files.items()}
+        await self._transaction(Work(jobs, [item for job in jobs for item in job.normalized.items], files))
         for job in jobs:
             _confirm(job)
 
@@ -137,53 +149,41 @@ class Ingest:
         dead: list[Dead] = []
         for item in job.normalized.items:
             try:
-                await self._transaction([], [item], [], attachments=job.attachments)
+                await self._transaction(Work([], [item], job.files))
             except CONNECTION_LOST:
                 raise
             except Exception as error:
                 log.exception("item_cannot_be_applied", provider=job.provider, error=type(error).__name__)
                 dead.append(Dead(job.provider, item.instance_id, f"{type(error).__name__}: {error}", item.raw))
-        await self._transaction([job], [], dead)
+        await self._transaction(Work([job], [], {}, dead))
 
-    async def _transaction(
-        self, jobs: Sequence[Job], items: Sequence[Item], dead: Sequence[Dead], attachments: Attachments | None = None
-    ) -> None:
-        """Commit `items` with the raw bodies of `jobs`, trying again where another transaction was in the way."""
-        files = attachments or Attachments.joined([job.attachments for job in jobs])
+    async def _transaction(self, work: Work) -> None:
+        """Commit `work`, trying again where another transaction was in the way."""
 
         async def write(uow: UnitOfWork, merge: NeedsMerge | None) -> None:
-            await self._write(uow, jobs, items, dead, files, merge)
+            await self._write(uow, work, merge)
 
         await retrying(self._kernel, write)
 
-    async def _write(
-        self,
-        uow: UnitOfWork,
-        jobs: Sequence[Job],
-        items: Sequence[Item],
-        dead: Sequence[Dead],
-        files: Attachments,
-        merge: NeedsMerge | None,
-    ) -> None:
-        files.created.clear()
-        batch = await self._batch(uow, items, files)
+    async def _write(self, uow: UnitOfWork, work: Work, merge: NeedsMerge | None) -> None:
+        await attachments.create(uow, work.files, work.items)
+        batch = await self._batch(work)
         new = await apply_merging(uow, self._kernel, batch, merge)
-        await files.drop_unused(uow, {batch.messages[place].media_id for place in new})
-        await self._write_instances(uow, items)
-        await raw_events.keep(uow, [_raw_of(job) for job in jobs if job.keeps_raw])
-        await raw_events.bury(
-            uow, [*dead, *(_dead_of(job, broken) for job in jobs for broken in job.normalized.broken)]
-        )
+        used = {media_id for place in new if (media_id := batch.messages[place].media_id)}
+        await attachments.discard_unused(uow, work.files, work.items, used)
+        await self._write_instances(uow, work.items)
+        await raw_events.keep(uow, [_raw_of(job) for job in work.jobs if job.keeps_raw])
+        broken = [_dead_of(job, one) for job in work.jobs for one in job.normalized.broken]
+        await raw_events.bury(uow, [*work.dead, *broken])
 
-    async def _batch(self, uow: UnitOfWork, items: Sequence[Item], files: Attachments) -> Batch:
+    async def _batch(self, work: Work) -> Batch:
         batch = Batch()
-        for item in items:
+        for item in work.items:
             match item.event:
                 case MessageArrived() as event:
-                    media_id = await files.create(uow, item.instance_id, event)
-                    batch.messages.append(
-                        Arriving(item.instance_id, event, media_id, await self._window(item.instance_id))
-                    )
+                    file = work.files.get(id(event))
+                    window = await self._window(item.instance_id)
+                    batch.messages.append(Arriving(item.instance_id, event, file.id if file else None, window))
                 case IdentitiesLinked() as event:
                     batch.links.append(event)
                 case InstanceChanged() | CustomerTyping():
@@ -193,14 +193,15 @@ class Ingest:
         return batch
 
     async def _window(self, instance_id: UUID) -> float | None:
-        return await instances.window_hours(self._kernel, instance_id)
+        instance = await self._kernel.part(Directory).get(instance_id)
+        spec = self._kernel.plugins.spec(instance.provider) if instance else None
+        return spec.window_hours if spec else None
 
     async def _write_instances(self, uow: UnitOfWork, items: Sequence[Item]) -> None:
         changes = {item.instance_id: item.event for item in items if isinstance(item.event, InstanceChanged)}
         for instance_id, change in sorted(changes.items()):
             await instances.apply_change(uow, self._kernel, instance_id, change)
-        for instance_id in sorted({item.instance_id for item in items}):
-            await instances.touch(uow, self._kernel, instance_id)
+        await instances.touch(uow, self._kernel, *{item.instance_id for item in items})
 
 
 def _confirm(job: Job) -> None:

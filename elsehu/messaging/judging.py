@@ -82,5 +82,5 @@ def _retry(error: Retryable, attempts: int, age: timedelta, settings: MessagingS
 
 def backoff(attempts: int, settings: MessagingSettings) -> float:
     """Return the seconds to wait after the `attempts`-th failure: doubling, capped, with ±20 % jitter."""
-    doubled = settings.backoff_first * 2 ** min(attempts - 1, 20)
+    doubled = settings.backoff_first * 2.0 ** min(attempts - 1, 20)
     return min(doubled, settings.backoff_max) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret

@@ -39,13 +39,11 @@ WITH kept AS (
         last_inbound_at = greatest(k.last_inbound_at, l.last_inbound_at),
         last_activity_at = greatest(k.last_activity_at, l.last_activity_at),
         window_expires_at = greatest(k.window_expires_at, l.window_expires_at),
-        last_message_kind = CASE WHEN coalesce(l.last_message_at, '-infinity') > coalesce(k.last_message_at, '-infinity')
-                                 THEN l.last_message_kind ELSE k.last_message_kind END,
-        last_message_preview = CASE WHEN coalesce(l.last_message_at, '-infinity') > coalesce(k.last_message_at, '-infinity')
-                                    THEN l.last_message_preview ELSE k.last_message_preview END,
-        last_message_direction = CASE WHEN coalesce(l.last_message_at, '-infinity') > coalesce(k.last_message_at, '-infinity')
-                                      THEN l.last_message_direction ELSE k.last_message_direction END,
-        last_message_at = greatest(k.last_message_at, l.last_message_at)
+        (last_message_kind, last_message_preview, last_message_direction, last_message_at) = (
+            SELECT n.kind, n.preview, n.direction, n.at FROM (VALUES
+                (k.last_message_kind, k.last_message_preview, k.last_message_direction, k.last_message_at),
+                (l.last_message_kind, l.last_message_preview, l.last_message_direction, l.last_message_at)
+            ) AS n(kind, preview, direction, at) ORDER BY n.at DESC NULLS LAST LIMIT 1)
     FROM conversations l WHERE k.id = $1 AND l.id = $2
 )
 UPDATE conversations SET status = 'closed', assigned_to = NULL, closed_at = now(), merged_into = $1,

@@ -7,12 +7,14 @@ from uuid import UUID
 
 import orjson
 
-from elsehu.contracts.errors import Conflict, FieldError, Invalid, NotFound, PermissionDenied
+from elsehu.contracts.errors import Conflict, FieldError, Invalid, PermissionDenied
 from elsehu.contracts.message import MEDIA_KINDS, Kind
 from elsehu.contracts.plugin import ProviderSpec
 from elsehu.contracts.user import Caller, Role
+from elsehu.db import Row
 from elsehu.ids import new_id
 from elsehu.kernel import Kernel
+from elsehu.media.queries import sendable_upload
 from elsehu.messaging.conversations import conversation_not_found
 from elsehu.messaging.messages import message_views
 from elsehu.messaging.schemas import SendMessage
@@ -28,10 +30,11 @@ FROM conversations v JOIN service_instances i ON i.id = v.instance_id WHERE v.id
 ENQUEUE = """
 WITH place AS (
     UPDATE conversations SET last_activity_at = greatest(last_activity_at, $11),
-        last_message_at = greatest(last_message_at, $11),
-        last_message_kind = CASE WHEN $11 >= coalesce(last_message_at, $11) THEN $5 ELSE last_message_kind END,
-        last_message_preview = CASE WHEN $11 >= coalesce(last_message_at, $11) THEN left($6, 120) ELSE last_message_preview END,
-        last_message_direction = CASE WHEN $11 >= coalesce(last_message_at, $11) THEN 'OUTBOUND' ELSE last_message_direction END,
+        (last_message_kind, last_message_preview, last_message_direction, last_message_at) = (
+            SELECT n.kind, n.preview, n.direction, n.at FROM (VALUES
+                ($5::text, left($6, 120), 'OUTBOUND', $11::timestamptz),
+                (last_message_kind, last_message_preview, last_message_direction, last_message_at)
+            ) AS n(kind, preview, direction, at) ORDER BY n.at DESC NULLS LAST LIMIT 1),
         first_reply_at = CASE WHEN $12 THEN coalesce(first_reply_at, $11) ELSE first_reply_at END
     WHERE id = $2 AND status <> 'closed' AND ($13::uuid IS NULL OR assigned_to = $13)
     RETURNING id
@@ -49,7 +52,6 @@ SELECT (SELECT count(*) FROM place) AS places, (SELECT count(*) FROM queued) AS 
 """
 
 QUOTED = "SELECT external_id FROM messages WHERE id = $1 AND conversation_id = $2"
-MEDIA = "SELECT mime_type, size, state, uploaded_by FROM media_files WHERE id = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +75,14 @@ async def send(kernel: Kernel, caller: Caller, request: SendMessage) -> dict[str
     context = await _context(kernel, caller, request)
     message_id: UUID = context["already"]
     if message_id is None:
-        draft = await _draft(kernel, request, context)
+        draft = await _draft(kernel, caller, request, context)
         message_id = await enqueue(kernel, caller, request.conversation_id, context["instance_id"], draft)
         await kernel.part(Verdicts).wait(message_id, kernel.settings.messaging.send_wait)
     return (await message_views(kernel.db, [message_id]))[message_id]
 
 
-async def _context(kernel: Kernel, caller: Caller, request: SendMessage) -> Mapping[str, Any]:
-    row = await kernel.db.fetch_row(CONTEXT, request.conversation_id, request.client_id)
+async def _context(kernel: Kernel, caller: Caller, request: SendMessage) -> Row:
+    row: Row | None = await kernel.db.fetch_row(CONTEXT, request.conversation_id, request.client_id)
     if row is None or not _sees(kernel, caller, row):
         raise conversation_not_found()
     if row["already"] is None:
@@ -107,7 +109,7 @@ def _check_sendable(kernel: Kernel, caller: Caller, row: Mapping[str, Any]) -> N
         raise Conflict("provider_not_enabled", f"The provider {row['provider']!r} is not enabled. Ask an admin.")
 
 
-async def _draft(kernel: Kernel, request: SendMessage, context: Mapping[str, Any]) -> Draft:
+async def _draft(kernel: Kernel, caller: Caller, request: SendMessage, context: Mapping[str, Any]) -> Draft:
     spec = kernel.plugins.spec(context["provider"])
     assert spec is not None
     if request.kind not in spec.kinds:
@@ -116,7 +118,7 @@ async def _draft(kernel: Kernel, request: SendMessage, context: Mapping[str, Any
     _check_window(kernel, request, spec, context)
     draft = draft_of(request, spec)
     if request.kind in MEDIA_KINDS:
-        await _check_media(kernel, request, spec)
+        await _check_media(kernel, caller, request, spec)
     if request.reaction is not None:
         target = await _external_id(kernel, request.reaction.message_id, request.conversation_id, "reaction.messageId")
         return Draft(draft.kind, None, {"emoji": request.reaction.emoji}, None, target, draft.client_id)
@@ -197,12 +199,11 @@ def _payload(request: SendMessage) -> dict[str, Any] | None:
     return request.interactive or request.template
 
 
-async def _check_media(kernel: Kernel, request: SendMessage, spec: ProviderSpec) -> None:
+async def _check_media(kernel: Kernel, caller: Caller, request: SendMessage, spec: ProviderSpec) -> None:
     if request.media_url is not None:
         raise Invalid("media_url_unsupported", "Upload the file with POST /api/media and send its mediaId.")
-    row = await kernel.db.fetch_row(MEDIA, request.media_id)
-    if row is None or row["state"] != "ready":
-        raise NotFound("media_not_found", "There is no such uploaded file. Upload it with POST /api/media.")
+    assert request.media_id is not None
+    row = await sendable_upload(kernel.db, caller, request.media_id)
     limit = spec.media_limits.get(request.kind)
     if limit and row["size"] > limit.max_bytes:
         detail = f"{spec.name} takes at most {limit.max_bytes} bytes of {request.kind}; this file has {row['size']}."

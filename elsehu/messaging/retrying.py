@@ -6,8 +6,8 @@ from typing import TypeVar
 import asyncpg
 import structlog
 
-from elsehu.kernel import Kernel
 from elsehu.db import UnitOfWork
+from elsehu.kernel import Kernel
 from elsehu.messaging.applying import Batch, apply, apply_with_merge
 from elsehu.messaging.identities import NeedsMerge
 from elsehu.messaging.threads import ClosedMeanwhile

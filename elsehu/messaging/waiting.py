@@ -1,8 +1,9 @@
 """Updates and echoes that came before their message: kept until it comes, however long the provider takes."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -18,7 +19,7 @@ from elsehu.contracts.inbound import (
 from elsehu.db import UnitOfWork
 
 Waits = StatusChanged | MessageEdited | MessageDeleted | ReactionChanged | MessageArrived
-TYPES = {
+TYPES: dict[str, TypeAdapter[Any]] = {
     one.__name__: TypeAdapter(one)
     for one in (StatusChanged, MessageEdited, MessageDeleted, ReactionChanged, MessageArrived)
 }
@@ -55,6 +56,8 @@ def conversation_key(contact_id: UUID) -> str:
 
 def _dump(event: Waits) -> str:
     name = type(event).__name__
+    if isinstance(event, MessageArrived) and event.media is not None:
+        event = replace(event, media=replace(event.media, data=None))
     return orjson.dumps({"type": name, "event": TYPES[name].dump_python(event, mode="json")}).decode()
 
 

@@ -28,10 +28,7 @@ async def _execute(url: str, statement: str) -> None:
 def make_template(url: str) -> None:
     """Create and migrate the template database (in a process of its own: Piccolo finds its engine by import)."""
     asyncio.run(_execute(url, f"CREATE DATABASE {TEMPLATE}"))
-    code = (
-        "import asyncio, sys; from elsehu.migrating import migrate; from elsehu.plugins import load_plugins; "
-        "from elsehu.settings import Settings; asyncio.run(migrate(sys.argv[1], load_plugins(Settings())))"
-    )
+    code = "import asyncio, sys; from elsehu.migrating import migrate; asyncio.run(migrate(sys.argv[1]))"
     command = [sys.executable, "-c", code, with_database(url, TEMPLATE)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=_clean_environment())
 

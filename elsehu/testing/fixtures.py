@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from elsehu.app import create_app
 from elsehu.embedded import EmbeddedServices, embedded_services
 from elsehu.kernel import Kernel, open_kernel
 from elsehu.plugins import Plugins, load_plugins
@@ -66,6 +65,7 @@ def make_settings(
         "redis_url": services.redis_url,
         "secret_key": SECRET_KEY,
         "data_dir": data_dir,
+        "plugins": {"enabled": ["sandbox", "storage_local"]},
         "security": {"argon2_memory_kib": 1024, "argon2_time": 1},
     }
     for name, value in overrides.items():
@@ -89,6 +89,8 @@ async def kernel(settings: Settings, plugins: Plugins) -> AsyncIterator[Kernel]:
 @pytest.fixture
 async def server(settings: Settings) -> AsyncIterator[RunningServer]:
     """The whole of Elsehu's web process, serving on loopback; its own address is its public URL."""
+    from elsehu.app import create_app
+
     listening = listen_on_loopback()
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     own = settings.model_copy(update={"public_url": url})
