@@ -22,6 +22,7 @@ class Identity(Authenticator):
     def __init__(self, kernel: Kernel) -> None:
         security = kernel.settings.security
         self._kernel = kernel
+        self._is_listening = False
         self.tokens = Tokens(kernel.settings.secret_keys, security.access_token_seconds, kernel.now)
         self.callers = Callers(kernel.db)
         self.verifier = Verifier(security)
@@ -47,7 +48,9 @@ class Identity(Authenticator):
 
     async def run(self) -> None:
         """Listen for what the other processes change, and clear away what is long over."""
-        await self._kernel.bus.listen(CHANNEL, self.callers.heard)
+        if not self._is_listening:
+            await self._kernel.bus.listen(CHANNEL, self.callers.heard)
+            self._is_listening = True
         while True:
             with suppress(*CONNECTION_LOST):
                 await housekeeping.sweep(self._kernel)

@@ -51,6 +51,12 @@ class Changes:
         """Whether an active ADMIN would not be one any more."""
         return self.is_active is False or self.role not in {None, Role.ADMIN}
 
+    def for_audit(self) -> dict[str, Any]:
+        """Return what is changed, without the password itself."""
+        shown = {"name": self.name, "email": self.email, "role": self.role, "is_active": self.is_active}
+        changed = {field: value for field, value in shown.items() if value is not None}
+        return {**changed, "password": "changed"} if self.password is not None else changed
+
 
 async def create(uow: UnitOfWork, settings: Settings, *, name: str, email: str, password: str, role: str) -> Row:
     """Make an active user. Raises Invalid (`weak_password`), Conflict (`email_taken`), ValueError for no e-mail."""
