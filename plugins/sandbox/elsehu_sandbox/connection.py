@@ -52,8 +52,6 @@ def connect(context: PluginContext, instance: Instance, deliveries: Deliveries) 
 
 def _script(context: PluginContext, instance: Instance) -> list[Line]:
     phone = phone_of(context, instance)
-    if phone.state().script_played:
-        return []
     with phone.changing() as state:
         lines = [] if state.script_played else script_lines(settings_of(instance), context.now())
         phone.write(lines)

@@ -4,11 +4,12 @@ import asyncio
 from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from elsehu_sandbox.connection import scan
 from elsehu_sandbox.customer import act
 from elsehu_sandbox.webhooks import Deliveries
 
-from elsehu.plugin import InstanceChanged, InstanceStatus, MessageArrived, StatusChanged
+from elsehu.plugin import InstanceChanged, InstanceStatus, MessageArrived, OutcomeUnknown, StatusChanged
 
 from .conftest import INSTANT, World, eventually, killed, load_sandbox, outbound
 
@@ -90,6 +91,19 @@ async def test_what_was_still_to_come_comes_after_a_restart(world: World) -> Non
     await restarted.connect(instance)
     await eventually(lambda: len(world.receiver.items) == 2)
     assert [one.status for one in world.receiver.events()] == ["delivered", "read"]
+
+
+async def test_what_was_to_stay_silent_stays_silent_after_a_restart(world: World) -> None:
+    instance = world.instance(delays={"delivered_seconds": None, "read_seconds": 0.2, "reply_seconds": None})
+    world.order_faults(instance, {"kind": "timeout_after_accept", "silent": True})
+    with pytest.raises(OutcomeUnknown):
+        await world.plugins.send(instance, outbound())
+    restarted = load_sandbox(world.context.data_dir.parent.parent)
+    restarted.bind(world.context.http)
+    await restarted.connect(instance)
+    later = await restarted.send(instance, outbound())
+    await eventually(lambda: world.receiver.items)
+    assert [one.external_id for one in world.receiver.events()] == [later.external_id]
 
 
 async def test_what_customers_did_while_the_phone_was_offline_is_told_by_the_history(world: World) -> None:
