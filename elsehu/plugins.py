@@ -4,6 +4,7 @@ Plugins are found by the entry-point group `elsehu`; only those that `elsehu.tom
 whatever does not fit refuses to start with a ConfigError that names plugin, file and fix.
 """
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ from elsehu.settings import Settings
 log = structlog.get_logger("elsehu.plugins")
 
 GROUP = "elsehu"
+NOTIFICATION_SECONDS = 10.0
 REQUIRED_OF_PROVIDERS = (
     "provider_receive",
     "provider_normalize",
@@ -247,10 +249,11 @@ class Plugins:
         return any(True for _ in self._implementing(hook))
 
     async def notify(self, hook: str, data: Mapping[str, Any]) -> None:
-        """Tell every plugin, in order. A failure is logged and counted; the next plugin goes on."""
+        """Tell every plugin, in order. A failure (or taking too long) is logged and counted; the next plugin goes on."""
         for plugin in self._implementing(hook):
             try:
-                await _call(plugin, hook, data=data)
+                async with asyncio.timeout(NOTIFICATION_SECONDS):
+                    await _call(plugin, hook, data=data)
             except Exception as error:
                 name = plugin.info.name
                 self.failures[name] = self.failures.get(name, 0) + 1

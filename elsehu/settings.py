@@ -116,6 +116,7 @@ class RealtimeSettings(Group):
     client_events_per_second: int = Field(50, ge=1)
     sockets_per_user: int = Field(20, ge=1)
     queue_events: int = Field(1000, ge=10)
+    queue_bytes: int = Field(4 * MIB, ge=64 * 1024)
     resume_hours: float = Field(24.0, gt=0)
     resume_max_events: int = Field(10_000, ge=100)
     token_in_query: bool = True

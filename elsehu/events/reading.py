@@ -64,6 +64,12 @@ async def count_since(uow: UnitOfWork, position: Position, at_most: int) -> int:
     return counted
 
 
+async def is_possible(uow: UnitOfWork, position: Position) -> bool:
+    """Whether this database has come as far as `position`: else that is of another, or of one restored since."""
+    snapshot = await uow.fetch_value("SELECT pg_current_snapshot()")
+    return position.xmax <= Position.of_snapshot(snapshot).xmax
+
+
 async def database_life(uow: UnitOfWork) -> str:
     """Return a short text that another database, or this one restored elsewhere, does not share."""
     row = await uow.fetch_row(

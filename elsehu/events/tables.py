@@ -1,6 +1,6 @@
 """The outbox: what happened, by reference, committed with the change itself."""
 
-from piccolo.columns import JSONB, UUID, BigSerial, Timestamptz, Varchar
+from piccolo.columns import JSONB, UUID, BigSerial, Text, Timestamptz, Varchar
 from piccolo.columns.defaults.timestamptz import TimestamptzNow
 from piccolo.table import Table
 
@@ -21,3 +21,11 @@ class EventRow(Table, db=DIALECT, tablename="events"):
     conversation_id = UUID(default=None, null=True)
     data = JSONB(default=None, null=True)
     at = Timestamptz(default=TimestamptzNow())
+
+
+class EventReader(Table, db=DIALECT, tablename="event_readers"):
+    """How far somebody has read who must not miss anything while no process runs: a cursor."""
+
+    name = Varchar(length=60, primary_key=True)
+    position = Text()
+    updated_at = Timestamptz(default=TimestamptzNow())

@@ -94,7 +94,7 @@ async def server(settings: Settings) -> AsyncIterator[RunningServer]:
     listening = listen_on_loopback()
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     own = settings.model_copy(update={"public_url": url})
-    async with running_server(create_app(own, load_plugins(own)), listening) as running:
+    async with running_server(create_app(own, load_plugins(own)), listening, own.realtime) as running:
         yield running
 
 

@@ -10,6 +10,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from elsehu.kernel import Kernel
+from elsehu.realtime.serving import socket_options
+from elsehu.settings import RealtimeSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,13 @@ class RunningServer:
 
 
 @asynccontextmanager
-async def running_server(app: Starlette, listening: socket.socket | None = None) -> AsyncIterator[RunningServer]:
+async def running_server(
+    app: Starlette, listening: socket.socket | None = None, realtime: RealtimeSettings | None = None
+) -> AsyncIterator[RunningServer]:
     """Serve `app` with uvicorn (as `elsehu web` does) on a free loopback port, or on `listening`."""
     listening = listening or listen_on_loopback()
-    config = uvicorn.Config(app, log_config=None, access_log=False, ws_max_size=2**20, timeout_graceful_shutdown=2)
+    options = socket_options(realtime or RealtimeSettings())
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2, **options)
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     task = asyncio.create_task(server.serve(sockets=[listening]))

@@ -1,0 +1,1 @@
+"""The WebSocket at `/ws`: from the outbox to every screen that may see it. See docs/realtime.md."""

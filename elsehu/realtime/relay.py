@@ -1,0 +1,91 @@
+"""From the outbox to the sockets of this process: read what is new, render it once, hand it to the hub."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import structlog
+
+from elsehu.db import CONNECTION_LOST
+from elsehu.events import SIGNAL, Event, reading
+from elsehu.events.cursors import Cursor
+from elsehu.events.positions import Position
+from elsehu.kernel import Kernel
+from elsehu.realtime.hub import Hub
+from elsehu.realtime.registry import Registry, Rendered
+
+log = structlog.get_logger("elsehu.realtime")
+
+POLL_SECONDS = 1.0
+RETRY_SECONDS = 0.25
+PAGE_EVENTS = 500
+PAUSE_SECONDS = 0.005
+
+
+class Relay:
+    """One a process. What it has delivered is its position, so that whatever breaks, nothing is skipped."""
+
+    def __init__(self, kernel: Kernel, hub: Hub, registry: Registry) -> None:
+        self._kernel = kernel
+        self._hub = hub
+        self._registry = registry
+        self._woken = kernel.signals.event(SIGNAL)
+        self._life = ""
+        self._is_oriented = False
+
+    async def run(self) -> None:
+        """Deliver what is committed, at once when told of it, and every second in case nobody told."""
+        while True:
+            try:
+                await self._deliver_all()
+            except CONNECTION_LOST as error:
+                if self._is_oriented:
+                    log.warning("relay_waits", error=type(error).__name__)
+                self._is_oriented = False
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                await self._rest()
+
+    async def _deliver_all(self) -> None:
+        if not self._is_oriented:
+            await self._orient()
+            self._is_oriented = True
+        while await self._deliver_page() >= PAGE_EVENTS:
+            pass
+
+    async def _rest(self) -> None:
+        """Wait for the next signal. Under load, what is committed within a few milliseconds comes together."""
+        await asyncio.sleep(PAUSE_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._woken.wait()
+        self._woken.clear()
+
+    async def _orient(self) -> None:
+        """Start after what is committed; later make sure that this is still the database that we stood in."""
+        async with self._kernel.db.reader() as uow:
+            await reading.drop_foreign(uow)
+            life = await reading.database_life(uow)
+            is_same = life == self._life and await reading.is_possible(uow, self._hub.stand.position)
+            if not is_same:
+                self._life = life
+                self._hub.start_at(self._cursor(await reading.now(uow)))
+
+    async def _deliver_page(self) -> int:
+        async with self._kernel.db.reader() as uow:
+            events, position = await reading.read_since(uow, self._hub.stand.position, PAGE_EVENTS)
+        rendered = await self._render(events)
+        self._hub.deliver(events, rendered, self._cursor(position))
+        return len(events)
+
+    async def _render(self, events: Sequence[Event]) -> Mapping[int, Rendered]:
+        """Render what any socket may want; look again, for while we rendered another socket may have come."""
+        rendered: dict[int, Rendered] = {}
+        done: set[int] = set()
+        while wanted := [event for event in events if event.seq not in done and self._hub.is_wanted(event)]:
+            done.update(event.seq for event in wanted)
+            rendered |= await self._registry.render(self._kernel, wanted)
+        return rendered
+
+    def _cursor(self, position: Position) -> Cursor:
+        return Cursor(position, self._kernel.now(), self._life)
