@@ -6,7 +6,7 @@ in front (`ELSEHU_SECRET_KEY=new,old`), and dropped when nothing made with it is
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -31,7 +31,7 @@ def fingerprint(secret: str) -> str:
 class SecretBox:
     """Encrypts and decrypts small values with the installation's keys, newest first."""
 
-    keys: tuple[str, ...]
+    keys: tuple[str, ...] = field(repr=False)
 
     def _fernet(self) -> MultiFernet:
         return MultiFernet([Fernet(base64.urlsafe_b64encode(derive(key, "at-rest"))) for key in self.keys])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import orjson
 import structlog
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response, StreamingResponse
 
 from elsehu.contracts.errors import Conflict, FieldError, Invalid
 from elsehu.contracts.user import Caller
@@ -85,7 +85,7 @@ class Once:
         self.is_claimed = True
 
     async def _keep(self, answer: Response) -> None:
-        if not isinstance(answer.body, bytes):
+        if isinstance(answer, StreamingResponse | FileResponse):
             return
         encrypt = self.kernel.secrets.encrypt
         try:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import orjson
@@ -14,7 +15,7 @@ Item = TypeVar("Item")
 
 def encode_cursor(key: Sequence[Any]) -> str:
     """Return the opaque text of a keyset position (values that JSON can hold, times and UUIDs included)."""
-    return base64.urlsafe_b64encode(orjson.dumps(list(key))).decode().rstrip("=")
+    return base64.urlsafe_b64encode(orjson.dumps(list(key), default=str)).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str, types: Sequence[Callable[[Any], Any]]) -> list[Any]:
@@ -27,6 +28,22 @@ def decode_cursor(cursor: str, types: Sequence[Callable[[Any], Any]]) -> list[An
     except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error) as error:
         problem = FieldError("cursor", "is not a cursor that this list gave; start again without it")
         raise Invalid("invalid_cursor", "The cursor cannot be read.", errors=[problem]) from error
+
+
+def aware_time(text: str) -> datetime:
+    """Return the time in a cursor as PostgreSQL takes it. Raises ValueError or OverflowError."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return at.astimezone(UTC)
+
+
+def serial(value: Any) -> int:
+    """Return the serial number in a cursor. Raises ValueError for what is none that PostgreSQL could have given."""
+    number = int(value)
+    if not 0 <= number < 2**63:
+        raise ValueError("no serial number")
+    return number
 
 
 def page_of(

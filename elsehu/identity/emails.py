@@ -4,7 +4,7 @@ import re
 
 from email_validator import EmailNotValidError, validate_email
 
-PRIVATE_DOMAIN = re.compile(r"(?:[a-z0-9-]{1,63}\.)*(?:localhost|local|internal|test)", re.IGNORECASE)
+PRIVATE_DOMAIN = re.compile(r"(?:[a-z0-9]+(?:-+[a-z0-9]+)*\.)*(?:localhost|local|internal|test)", re.IGNORECASE)
 """Domains that exist only inside a company's own network; email-validator would refuse them."""
 
 

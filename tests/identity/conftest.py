@@ -56,7 +56,9 @@ def settings_overrides() -> dict[str, Any]:
 
 
 @pytest.fixture
-def settings(services: EmbeddedServices, database_url: str, tmp_path: Path, settings_overrides: dict[str, Any]) -> Settings:
+def settings(
+    services: EmbeddedServices, database_url: str, tmp_path: Path, settings_overrides: dict[str, Any]
+) -> Settings:
     values: dict[str, Any] = {
         "database_url": database_url,
         "redis_url": services.redis_url,

@@ -40,7 +40,9 @@ async def test_the_answer_has_a_pair_of_tokens_and_the_user(server: RunningServe
 
 
 @pytest.mark.parametrize("respell", [str.upper, str.title, lambda email: f"  {email} "])
-async def test_case_and_spaces_of_the_address_do_not_matter(server: RunningServer, operator: ApiClient, respell: Any) -> None:
+async def test_case_and_spaces_of_the_address_do_not_matter(
+    server: RunningServer, operator: ApiClient, respell: Any
+) -> None:
     assert (await log_in(server, respell(operator.user["email"]), PASSWORD)).status_code == 200
 
 
@@ -81,7 +83,9 @@ async def test_nobody_takes_as_long_as_somebody() -> None:
 class TestOverHttp:
     @pytest.fixture
     def settings_overrides(self) -> dict[str, Any]:
-        return {"security": {"argon2_memory_kib": 48 * 1024, "argon2_time": 3, "login_attempts_per_account": "99/minute"}}
+        return {
+            "security": {"argon2_memory_kib": 48 * 1024, "argon2_time": 3, "login_attempts_per_account": "99/minute"}
+        }
 
     async def test_an_unknown_user_is_refused_as_slowly_as_a_wrong_password(
         self, server: RunningServer, operator: ApiClient

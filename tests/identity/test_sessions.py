@@ -229,9 +229,8 @@ async def test_housekeeping_keeps_what_can_still_tell_of_a_theft(server: Running
     kernel = server.kernel
     await refresh(operator, operator.refresh_token)
     over = await second_login(operator)
-    await kernel.db.execute(
-        "UPDATE sessions SET expires_at = now() - interval '2 days' WHERE id = (SELECT max(id::text)::uuid FROM sessions)"
-    )
+    newest = "SELECT max(id::text)::uuid FROM sessions"
+    await kernel.db.execute(f"UPDATE sessions SET expires_at = now() - interval '2 days' WHERE id = ({newest})")
     await housekeeping.sweep(kernel)
     assert await kernel.db.fetch_value("SELECT count(*) FROM sessions") == 1
     assert await kernel.db.fetch_value("SELECT count(*) FROM refresh_tokens") == 2
