@@ -1,31 +1,50 @@
-"""The installation's settings: `elsehu.toml`, overridden by the environment, validated at start.
+"""The installation's settings: what can be configured, with its default and its limits.
 
-Each group of keys is one table of the file. Environment names are `ELSEHU_` and the key, nested with `__`
-(`ELSEHU_MESSAGING__SEND_WAIT=2`); `DATABASE_URL` and `REDIS_URL` are honoured as they are.
+Each group of keys is one table of `elsehu.toml`. `elsehu/configuration.py` reads them from the file and the
+environment; a `Settings` itself reads nothing.
 """
 
+import json
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-import limits
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, SecretStr
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 MIB = 1024 * 1024
+DEFAULT_PLUGINS = ("evolution", "sandbox", "storage_local")
 
 
 def _rate(text: str) -> str:
-    limits.parse(text)
+    from limits import parse
+
+    parse(text)
     return text
+
+
+def _listed(value: Any) -> Any:
+    """Take a list as the environment can say it: `a, b`, or JSON."""
+    if not isinstance(value, str):
+        return value
+    return json.loads(value) if value.startswith("[") else [item.strip() for item in value.split(",") if item.strip()]
+
+
+def _plugin_tables(value: Any) -> Any:
+    """Enable the usual plugins where the file has tables of plugins but does not say which are enabled."""
+    if not isinstance(value, dict):
+        return value
+    enabled = _listed(value.get("enabled", list(DEFAULT_PLUGINS)))
+    if not isinstance(enabled, list) or not all(isinstance(name, str) for name in enabled):
+        raise ValueError('`enabled` must be a list of names, such as ["sandbox", "storage_local"]')
+    return {**value, "enabled": enabled}
 
 
 RateText = Annotated[str, AfterValidator(_rate)]
 """A rate as the `limits` library writes it: `10/5minute`, `100 per hour`."""
+Texts = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
+"""A list of texts."""
+PluginTables = Annotated[dict[str, Any], BeforeValidator(_plugin_tables)]
+"""`[plugins]`: `enabled`, and one table for each plugin, which the plugin itself validates."""
 
 
 class Group(BaseModel):
@@ -39,13 +58,14 @@ class ServerSettings(Group):
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
-    cors_origins: list[str] = []
+    cors_origins: Texts = []
     docs: bool = True
     metrics: bool = False
     max_body_bytes: int = Field(1 * MIB, ge=1024)
     max_webhook_bytes: int = Field(136 * MIB, ge=4 * MIB)
     max_upload_bytes: int = Field(100 * MIB, ge=1 * MIB)
-    trusted_proxies: list[str] = []
+    trusted_proxies: Texts = []
+    stop_seconds: float = Field(10.0, ge=0)
 
 
 class DatabaseSettings(Group):
@@ -104,7 +124,7 @@ class MediaSettings(Group):
     max_bytes: int = Field(100 * MIB, ge=1)
     fetch_attempts: int = Field(8, ge=1)
     fetch_timeout: float = Field(120.0, gt=0)
-    retention_days: float | None = None
+    retention_days: float | None = Field(None, gt=0)
 
 
 class RealtimeSettings(Group):
@@ -135,6 +155,13 @@ class DeskSettings(Group):
     operators_see_all: bool = False
 
 
+class JobSettings(Group):
+    """`[jobs]`: how long a background job may take (seconds) and how often it is tried."""
+
+    timeout: int = Field(600, ge=1)
+    attempts: int = Field(4, ge=1)
+
+
 class LoggingSettings(Group):
     """`[logging]`: from which level on, for people or for machines, and whether each request gets a line."""
 
@@ -144,26 +171,25 @@ class LoggingSettings(Group):
 
 
 class Settings(BaseSettings):
-    """Everything that an installation configures. Build it with `load_settings`."""
+    """Everything that an installation configures. `load_settings` (elsehu/configuration.py) reads one."""
 
     model_config = SettingsConfigDict(
         env_prefix="ELSEHU_",
         env_nested_delimiter="__",
+        env_ignore_empty=True,
         extra="forbid",
         frozen=True,
         nested_model_default_partial_update=True,
     )
-    toml_path: ClassVar[Path | None] = None
+    _file: Path | None = PrivateAttr(None)
 
     data_dir: Path = Path("var")
     public_url: str | None = None
     secret_key: SecretStr | None = None
-    database_url: SecretStr | None = Field(
-        None, validation_alias=AliasChoices("DATABASE_URL", "ELSEHU_DATABASE_URL", "database_url")
-    )
-    redis_url: SecretStr | None = Field(
-        None, validation_alias=AliasChoices("REDIS_URL", "ELSEHU_REDIS_URL", "redis_url")
-    )
+    database_url: SecretStr | None = None
+    redis_url: SecretStr | None = None
+    admin_email: str | None = None
+    admin_password: SecretStr | None = None
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
     security: SecuritySettings = SecuritySettings()
@@ -174,8 +200,9 @@ class Settings(BaseSettings):
     realtime: RealtimeSettings = RealtimeSettings()
     http_client: HttpClientSettings = HttpClientSettings()
     desk: DeskSettings = DeskSettings()
+    jobs: JobSettings = JobSettings()
     logging: LoggingSettings = LoggingSettings()
-    plugins: dict[str, Any] = {"enabled": ["evolution", "sandbox", "storage_local"]}
+    plugins: PluginTables = {"enabled": list(DEFAULT_PLUGINS)}
 
     @classmethod
     def settings_customise_sources(
@@ -186,22 +213,21 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take what the caller gives first, then the environment, then the file."""
-        toml = TomlConfigSettingsSource(settings_cls, cls.toml_path) if cls.toml_path else None
-        return tuple(source for source in (init_settings, env_settings, toml) if source)
+        """Take what the caller gives, and nothing from anywhere else."""
+        return (init_settings,)
 
     @property
     def file_name(self) -> str:
         """The name of the file that these settings came from, for messages."""
-        return str(self.toml_path or "elsehu.toml")
+        return str(self._file or "elsehu.toml")
 
     @property
     def base_url(self) -> str:
         """The URL under which we are reached, without a slash at its end: `public_url`, else where we listen."""
         if self.public_url:
             return self.public_url.rstrip("/")
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.server.host, self.server.host)  # noqa: S104
-        return f"http://{host}:{self.server.port}"
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.server.host, self.server.host)  # noqa: S104
+        return f"http://[{host}]:{self.server.port}" if ":" in host else f"http://{host}:{self.server.port}"
 
     @property
     def secret_keys(self) -> tuple[str, ...]:

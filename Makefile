@@ -1,0 +1,48 @@
+# Everything works from a fresh clone: each target installs what it needs into .venv first.
+# It takes Python 3.11 or later; PYTHON=/path/to/python chooses another one than the first found.
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
+PLUGINS := $(patsubst %/pyproject.toml,-e %,$(wildcard plugins/*/pyproject.toml))
+ARGS :=
+
+.PHONY: install serve test lint format constraints clean
+
+install: $(STAMP)
+
+$(STAMP): $(PROJECTS) constraints.txt
+	@python="$(PYTHON)"; test -n "$$python" || for python in python3.11 python3.12 python3.13 python3.14 python3; do \
+		$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	done; \
+	echo "Installing Elsehu into .venv (once; about a minute)" && $$python -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt \
+		-e '.[embedded]' $(PLUGINS) --group dev
+	@touch $@
+
+serve: $(STAMP)
+	@$(BIN)/elsehu serve $(ARGS)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Pins anew what a clean environment gets today: read the difference before you commit it.
+constraints:
+	rm -rf .venv && python3.11 -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e '.[embedded]' $(PLUGINS) --group dev hatchling
+	$(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^setuptools==' > constraints.txt
+	@touch $(STAMP)
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
