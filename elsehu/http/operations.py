@@ -44,6 +44,10 @@ class Authenticator(ABC):
     async def authenticate(self, token: str) -> Caller:
         """Return the caller of a bearer `token`. Raises Unauthenticated."""
 
+    async def recheck(self, token: str) -> Caller:
+        """Return the caller of `token` as he stands now, past any memory of him. Raises Unauthenticated."""
+        return await self.authenticate(token)
+
     async def from_request(self, request: Request) -> Caller:
         """Return the caller of a request by its `Authorization` header. Raises Unauthenticated."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")

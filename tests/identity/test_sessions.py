@@ -9,6 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from elsehu.contracts.errors import Unauthenticated
+from elsehu.contracts.user import Role
+from elsehu.http.operations import Authenticator
 from elsehu.identity import housekeeping, sessions, users
 from elsehu.kernel import Kernel
 from elsehu.settings import Settings
@@ -238,3 +241,14 @@ async def test_housekeeping_keeps_what_can_still_tell_of_a_theft(server: Running
     await kernel.db.execute("UPDATE refresh_tokens SET used_at = now() - interval '31 days' WHERE used_at IS NOT NULL")
     await housekeeping.sweep(kernel)
     assert await kernel.db.fetch_value("SELECT count(*) FROM refresh_tokens") == 1
+
+
+async def test_a_recheck_goes_past_what_is_remembered(server: RunningServer, operator: ApiClient) -> None:
+    authenticator = server.kernel.part(Authenticator)  # type: ignore[type-abstract]
+    assert (await authenticator.authenticate(operator.token)).role == Role.OPERATOR
+    await server.kernel.db.execute("UPDATE users SET role = 'SUPERVISOR'")
+    assert (await authenticator.authenticate(operator.token)).role == Role.OPERATOR
+    assert (await authenticator.recheck(operator.token)).role == Role.SUPERVISOR
+    await server.kernel.db.execute("UPDATE sessions SET revoked_at = now()")
+    with pytest.raises(Unauthenticated):
+        await authenticator.recheck(operator.token)
