@@ -42,7 +42,7 @@ async def recheck(hub: "Hub", session: Session) -> None:
     authenticator = hub.kernel.part(Authenticator)  # type: ignore[type-abstract]
     token = session.token
     try:
-        caller = await authenticator.authenticate(token)
+        caller = await authenticator.recheck(token)
     except Unauthenticated as refused:
         if session.token == token:
             session.close(UNAUTHENTICATED, refused.code, drop=True)
