@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+import aiohttp
 import httpx
 import orjson
 from httpx_aiohttp import AiohttpTransport
@@ -15,26 +16,36 @@ from elsehu.contracts.http import Answer, AnswerLost, HttpClient, NotSent, Strea
 from elsehu.settings import HttpClientSettings
 
 NEVER_LEFT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
     httpx.PoolTimeout,
     httpx.UnsupportedProtocol,
     httpx.InvalidURL,
 )
+"""What is raised before a request leaves. The transport calls *any* broken connection a ConnectTimeout, also one
+that broke while the server was answering, so it is judged by the aiohttp error that it was made from."""
+
+FAILURES = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError)
+
+IDLE_SECONDS = 3.0
+"""How long a connection may idle: less than servers wait (Node: 5 s), for a request on one that is just being
+closed has an unknown outcome."""
 
 
 class _Streamed:
     def __init__(self, response: httpx.Response) -> None:
         self.status = response.status_code
-        self.headers = _headers(response)
+        self.headers: Mapping[str, str] = _headers(response)
         self._response = response
 
     async def chunks(self) -> AsyncIterator[bytes]:
         try:
             async for chunk in self._response.aiter_bytes():
                 yield chunk
-        except httpx.HTTPError as error:
-            raise AnswerLost(type(error).__name__) from error
+        except FAILURES as error:
+            raise AnswerLost(_name(error)) from error
 
 
 class PooledHttpClient:
@@ -72,10 +83,8 @@ class PooledHttpClient:
                 headers=all_headers,
                 timeout=_timeout(timeout),
             )
-        except NEVER_LEFT as error:
-            raise NotSent(type(error).__name__) from error
-        except httpx.HTTPError as error:
-            raise AnswerLost(type(error).__name__) from error
+        except FAILURES as error:
+            raise _judged(error) from error
         return Answer(response.status_code, _headers(response), response.content)
 
     def stream(
@@ -91,14 +100,25 @@ class PooledHttpClient:
         request = self._client.build_request(method, url, headers=headers, timeout=_timeout(timeout))
         try:
             response = await self._client.send(request, stream=True)
-        except NEVER_LEFT as error:
-            raise NotSent(type(error).__name__) from error
-        except httpx.HTTPError as error:
-            raise AnswerLost(type(error).__name__) from error
+        except FAILURES as error:
+            raise _judged(error) from error
         try:
             yield _Streamed(response)
         finally:
             await response.aclose()
+
+
+def _judged(error: Exception) -> NotSent | AnswerLost:
+    """Return what is known of a request that failed with `error`."""
+    return NotSent(_name(error)) if isinstance(_root(error), NEVER_LEFT) else AnswerLost(_name(error))
+
+
+def _name(error: Exception) -> str:
+    return type(_root(error)).__name__
+
+
+def _root(error: Exception) -> BaseException:
+    return error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:
@@ -112,7 +132,11 @@ def _timeout(seconds: float | None) -> Any:
 @asynccontextmanager
 async def open_http_client(settings: HttpClientSettings) -> AsyncIterator[HttpClient]:
     """Open the process's HTTP client: pooled, no redirects, no environment proxies."""
-    limits = httpx.Limits(max_connections=settings.connections, max_keepalive_connections=settings.connections)
+    limits = httpx.Limits(
+        max_connections=settings.connections,
+        max_keepalive_connections=settings.connections,
+        keepalive_expiry=IDLE_SECONDS,
+    )
     timeout = httpx.Timeout(settings.timeout, connect=min(settings.timeout, 5.0))
     async with httpx.AsyncClient(
         transport=AiohttpTransport(limits=limits), timeout=timeout, follow_redirects=False, trust_env=False
