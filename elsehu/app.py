@@ -12,9 +12,9 @@ from elsehu.desk.realtime import CLIENT_EVENTS as DESK_CLIENT_EVENTS
 from elsehu.desk.routes import OPERATIONS as DESK
 from elsehu.http.middleware import middleware_of
 from elsehu.http.openapi import documentation_routes
-from elsehu.http.operations import Authenticator, Operation, routes_of
+from elsehu.http.operations import Operation, routes_of
 from elsehu.http.problems import EXCEPTION_HANDLERS
-from elsehu.identity.authentication import Identity
+from elsehu.identity.authentication import provide_identity
 from elsehu.identity.routes import OPERATIONS as IDENTITY
 from elsehu.instances.directory import Directory
 from elsehu.instances.realtime import EVENT_TYPES as INSTANCE_EVENTS
@@ -30,6 +30,7 @@ from elsehu.messaging.messages import media_settled
 from elsehu.messaging.realtime import CLIENT_EVENTS, EVENT_TYPES
 from elsehu.messaging.routes import OPERATIONS as MESSAGING
 from elsehu.messaging.settling import Settler
+from elsehu.messaging.verdicts import Verdicts
 from elsehu.messaging.webhooks import webhook_routes
 from elsehu.plugins import Plugins
 from elsehu.realtime.hub import Hub
@@ -84,10 +85,11 @@ def provide_parts(kernel: Kernel) -> dict[str, Run]:
     registry = Registry(
         event_types=(*EVENT_TYPES, *INSTANCE_EVENTS), client_events=(*CLIENT_EVENTS, *DESK_CLIENT_EVENTS)
     )
-    identity = kernel.provide(Authenticator, Identity(kernel))  # type: ignore[type-abstract]
+    identity = provide_identity(kernel)
     kernel.provide(Directory, Directory(kernel))
     ingest = kernel.provide(Ingest, Ingest(kernel))
     history = kernel.provide(History, History(kernel, ingest))
+    kernel.provide(Verdicts, Verdicts(kernel))
     hub = kernel.provide(Hub, Hub(kernel, registry))
     tasks: dict[str, Run] = {
         "identity": identity.run,

@@ -15,6 +15,21 @@ LONGEST_PAUSE = 15.0
 Run = Callable[[], Awaitable[None]]
 
 
+async def woken(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for `event` at most `seconds`, clear it, and return whether it was set.
+
+    Not `asyncio.wait_for`: in Python 3.11 that swallows a cancellation which comes together with the event, and
+    a task that was told to stop goes on.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    event.clear()
+    return True
+
+
 async def keep_running(name: str, run: Run) -> None:
     """Run `run` for ever: where it raises, log it, pause (longer each time in a row), and start it anew."""
     pause = FIRST_PAUSE

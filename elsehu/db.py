@@ -175,7 +175,8 @@ async def open_database(url: str, settings: DatabaseSettings) -> AsyncIterator[D
 
 async def _close(pool: asyncpg.Pool) -> None:
     try:
-        await asyncio.wait_for(pool.close(), timeout=5)
+        async with asyncio.timeout(5):
+            await pool.close()
     except TimeoutError:
         pool.terminate()
 

@@ -193,7 +193,8 @@ class Watch:
         until_next = await self._kernel.db.fetch_value(NEXT)
         seconds = longest if until_next is None else min(max(until_next, SHORTEST_WAIT), longest)
         try:
-            await asyncio.wait_for(self._changed.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
         except TimeoutError:
             return
 

@@ -59,8 +59,7 @@ class Fetcher:
                 await asyncio.sleep(AWAY_SECONDS)
                 continue
             if not fetched:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), POLL_SECONDS)
+                await woken(wake, POLL_SECONDS)
 
     async def _fetch_one(self) -> bool:
         """Fetch one file, if one is due, and say if one was. Raises one of CONNECTION_LOST."""

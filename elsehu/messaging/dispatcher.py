@@ -6,7 +6,6 @@ judging.py; here is only the coming and going.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -14,6 +13,7 @@ from uuid import UUID
 import orjson
 import structlog
 
+from elsehu.background import woken
 from elsehu.contracts.errors import ElsehuError, OutcomeUnknown, ProviderError, Rejected
 from elsehu.contracts.instance import Instance, InstanceStatus
 from elsehu.contracts.message import Direction, Identity, IdentityKind, Kind
@@ -56,9 +56,7 @@ class Dispatcher:
             while True:
                 pause = await self._round()
                 if pause > 0:
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), pause)
-                    self._wake.clear()
+                    await woken(self._wake, pause)
         finally:
             await self._drain()
             recorder.cancel()

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from uuid import UUID
 
+from elsehu.background import woken
 from elsehu.kernel import Kernel
 
 LOOK_SECONDS = 0.5
@@ -26,19 +27,18 @@ class Verdicts:
 
     async def wait(self, message_id: UUID, seconds: float) -> None:
         """Return when there is a verdict on the message, or after `seconds`."""
-        woken = self._waiting[message_id] = asyncio.Event()
+        told = self._waiting[message_id] = asyncio.Event()
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    await self._until_told(message_id, woken)
+                    await self._until_told(message_id, told)
         finally:
             self._waiting.pop(message_id, None)
 
-    async def _until_told(self, message_id: UUID, woken: asyncio.Event) -> None:
+    async def _until_told(self, message_id: UUID, told: asyncio.Event) -> None:
         """Another process may have sent it, so look at the row now and then."""
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), LOOK_SECONDS)
+            if await woken(told, LOOK_SECONDS):
                 return
             if not await self._kernel.db.fetch_value(PENDING, message_id):
                 return
