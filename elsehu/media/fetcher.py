@@ -9,6 +9,7 @@ from uuid import UUID
 
 import structlog
 
+from elsehu.background import woken
 from elsehu.db import CONNECTION_LOST, UnitOfWork
 from elsehu.kernel import Kernel
 from elsehu.media.attempts import GivenUp, Later, Outcome, ToFetch, attempt
