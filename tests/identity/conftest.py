@@ -35,10 +35,12 @@ def make_template(url: str) -> None:
 
 @pytest.fixture(scope="session")
 def services() -> Iterator[EmbeddedServices]:
-    with tempfile.TemporaryDirectory(prefix="elsehu-tests-") as folder:
-        with embedded_services(Path(folder) / "var") as running:
-            make_template(running.database_url)
-            yield running
+    with (
+        tempfile.TemporaryDirectory(prefix="elsehu-tests-") as folder,
+        embedded_services(Path(folder) / "var") as running,
+    ):
+        make_template(running.database_url)
+        yield running
 
 
 @pytest.fixture
