@@ -32,8 +32,8 @@ class Phone:
 
     def __init__(self) -> None:
         self.arrived: list[OutboundMessage] = []
+        self.times: list[float] = []
         self.answers: deque[Answer] = deque()
-        self.in_flight = 0
         self.most_in_flight_of_one = 0
         self._current: dict[Any, int] = {}
         self.seconds = 0.0
@@ -67,6 +67,7 @@ class Phone:
     async def take(self, message: OutboundMessage) -> Sent:
         """Let the message arrive."""
         self.arrived.append(message)
+        self.times.append(asyncio.get_running_loop().time())
         return Sent(f"EXT-{message.id}")
 
     @hookimpl
