@@ -110,10 +110,16 @@ class Thing(ApiModel):
     how: str
 
 
+inside, go_on = asyncio.Event(), asyncio.Event()
+
+
 async def make_thing(call: Call[Thing, NoQuery]) -> Any:
     how = call.body.how
     async with call.transaction() as uow:
         await uow.execute("INSERT INTO audit_log (action) VALUES ('made')")
+        if how == "waits inside":
+            inside.set()
+            await go_on.wait()
         if how == "breaks before commit":
             raise Conflict("broken", "Not made.")
     if how == "breaks after commit":
@@ -180,6 +186,18 @@ class TestWhatGoesWrong:
         assert (early.status_code, early.json()["code"]) == (409, "idempotency_in_progress")
         assert (await first).status_code == 201
         assert (await operator.post("/api/things", {"how": "waits"}, headers=KEY)).json() == {"how": "waits"}
+        assert await self.made(server) == 1
+
+    async def test_who_comes_before_the_first_is_committed_does_not_wait(
+        self, server: RunningServer, operator: ApiClient
+    ) -> None:
+        first = asyncio.create_task(operator.post("/api/things", {"how": "waits inside"}, headers=KEY))
+        await inside.wait()
+        async with asyncio.timeout(5):
+            early = await operator.post("/api/things", {"how": "waits inside"}, headers=KEY)
+        assert (early.status_code, early.json()["code"]) == (409, "idempotency_in_progress")
+        go_on.set()
+        assert (await first).status_code == 201
         assert await self.made(server) == 1
 
     async def test_a_stream_cannot_be_kept(self, server: RunningServer, operator: ApiClient) -> None:
