@@ -42,6 +42,12 @@ def bound(
     return [sys.executable, "-I", "-S", __file__, str(int(at_parent_death)), str(os.getpid()), who, *argv]
 
 
+def follow_parent(at_parent_death: signal.Signals) -> None:
+    """Have this process, forked by the one to follow, get a signal at its parent's death (Linux)."""
+    if sys.platform == "linux":
+        _prctl(PR_SET_PDEATHSIG, at_parent_death)
+
+
 def _become(account: Account) -> None:
     linux = sys.platform == "linux"
     if linux:

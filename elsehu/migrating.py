@@ -1,7 +1,6 @@
 """Migrations: what a migration file uses, and running those of the kernel and the enabled plugins."""
 
 import os
-from collections.abc import Sequence
 
 import asyncpg
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
@@ -11,6 +10,7 @@ from piccolo.engine import engine_finder
 from piccolo.engine.postgres import PostgresEngine
 
 from elsehu.plugins import Plugins
+from elsehu.schema import plugin_apps
 
 MIGRATION_LOCK = 0x656C7365
 """The advisory lock that lets only one process migrate at a time."""
@@ -33,9 +33,8 @@ def run_sql(app_name: str, migration_id: str, description: str, sql: str) -> Mig
 
 def prepare_piccolo(database_url: str, plugins: Plugins | None) -> None:
     """Tell Piccolo, by its own environment names, where to migrate and which apps there are."""
-    apps = [name for _, name in plugins.registered("register_tables")] if plugins else []
     os.environ["DATABASE_URL"] = database_url
-    os.environ["ELSEHU_PLUGIN_APPS"] = " ".join(apps)
+    os.environ["ELSEHU_PLUGIN_APPS"] = " ".join(plugin_apps(plugins))
     os.environ["PICCOLO_CONF"] = "elsehu.piccolo_conf"
 
 
@@ -60,12 +59,3 @@ async def _forwards() -> list[str]:
         if not result.success:
             raise RuntimeError(f"migrating {name} failed: {result.message}")
     return list(names)
-
-
-async def pending(database_url: str, plugins: Plugins | None = None) -> Sequence[str]:
-    """Return the migrations that have not been run, as `app: name`. Empty where all have."""
-    from piccolo.apps.migrations.commands.check import CheckMigrationManager
-
-    prepare_piccolo(database_url, plugins)
-    statuses = await CheckMigrationManager(app_name="all").get_migration_statuses()
-    return [f"{one.app_name}: {one.migration_id}" for one in statuses if not one.has_ran]

@@ -9,15 +9,7 @@ import os
 from piccolo.conf.apps import AppRegistry
 from piccolo.engine.postgres import PostgresEngine
 
-KERNEL_APPS = [
-    "elsehu.http.piccolo_app",
-    "elsehu.events.piccolo_app",
-    "elsehu.identity.piccolo_app",
-    "elsehu.instances.piccolo_app",
-    "elsehu.media.piccolo_app",
-    "elsehu.messaging.piccolo_app",
-    "elsehu.desk.piccolo_app",
-]
+from elsehu.schema import KERNEL_APPS
 
 DB = PostgresEngine(config={"dsn": os.environ["DATABASE_URL"]}, extensions=())
-APP_REGISTRY = AppRegistry(apps=KERNEL_APPS + os.environ.get("ELSEHU_PLUGIN_APPS", "").split())
+APP_REGISTRY = AppRegistry(apps=[*KERNEL_APPS, *os.environ.get("ELSEHU_PLUGIN_APPS", "").split()])

@@ -1,0 +1,5 @@
+"""`python -m elsehu` is `elsehu`."""
+
+from elsehu.cli import main
+
+main()

@@ -1,0 +1,16 @@
+"""The `elsehu` program."""
+
+import sys
+
+
+def main() -> None:
+    """Run the program. Exit codes: 0; 1 it failed; 2 it cannot start as it is configured or was called."""
+    from elsehu.cli.commands import elsehu
+    from elsehu.cli.errors import exit_code_of
+    from elsehu.cli.program import Program
+
+    try:
+        code = elsehu.main(prog_name="elsehu", standalone_mode=False, obj=Program())
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  the edge: what nobody foresaw is raised again
+        code = exit_code_of(error)
+    sys.exit(code if isinstance(code, int) else 0)

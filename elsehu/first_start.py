@@ -1,0 +1,98 @@
+"""What a database needs before Elsehu works on it: its tables, somebody who may log in, something to try.
+
+Asked at every start of `elsehu serve`, so the usual answer, that all is there, costs one short connection.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import asyncpg
+
+from elsehu.contracts.errors import ElsehuError
+from elsehu.plugins import Plugins
+from elsehu.schema import KERNEL_APPS, pending, plugin_apps
+from elsehu.settings import Settings
+
+MISSING = """
+SELECT NOT EXISTS (SELECT FROM users WHERE role = 'ADMIN') AS no_admin,
+       NOT EXISTS (SELECT FROM service_instances) AS no_instance
+"""
+SANDBOX_NAME = "Sandbox"
+SANDBOX_PHONE = "+5511900000000"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStart:
+    """What was made for a newcomer: the first ADMIN (a password only if it was generated), a number to try."""
+
+    email: str
+    password: str | None
+    instance_name: str | None
+
+
+async def unmigrated(settings: Settings, plugins: Plugins) -> list[str]:
+    """Return the migrations that the database still lacks. Raises one of `db.CONNECTION_LOST`."""
+    connection = await asyncpg.connect(_url(settings))
+    try:
+        return list(await pending(connection, [*KERNEL_APPS, *plugin_apps(plugins)]))
+    finally:
+        await connection.close()
+
+
+async def check_migrated(settings: Settings, plugins: Plugins) -> None:
+    """Raise ElsehuError `not_migrated` if the database lacks migrations."""
+    lacking = await unmigrated(settings, plugins)
+    if lacking:
+        names = ", ".join(lacking)
+        raise ElsehuError("not_migrated", f"The database lacks migrations ({names}). Run `elsehu migrate`.")
+
+
+async def prepare(settings: Settings, plugins: Plugins, progress: Callable[[str], None]) -> FirstStart | None:
+    """Migrate; on a database without an ADMIN or an instance make them. Return what a newcomer must be told.
+
+    Raises ConfigError if the first ADMIN cannot be what the settings say.
+    """
+    if await unmigrated(settings, plugins):
+        from elsehu.migrating import migrate
+
+        progress("Preparing the database")
+        await migrate(_url(settings), plugins)
+    missing = await _missing(settings)
+    return await _make(settings, plugins, missing) if any(missing.values()) else None
+
+
+async def _missing(settings: Settings) -> Mapping[str, bool]:
+    connection = await asyncpg.connect(_url(settings))
+    try:
+        return dict(await connection.fetchrow(MISSING))
+    finally:
+        await connection.close()
+
+
+async def _make(settings: Settings, plugins: Plugins, missing: Mapping[str, bool]) -> FirstStart | None:
+    from elsehu.desk.defaults import ensure_default_tabulations
+    from elsehu.identity.bootstrap import ensure_first_admin
+    from elsehu.instances import editing
+    from elsehu.instances.schemas import NewInstance
+    from elsehu.kernel import open_kernel
+
+    password = settings.admin_password.get_secret_value() if settings.admin_password else None
+    wants_sandbox = missing["no_instance"] and plugins.spec("sandbox") is not None
+    async with open_kernel(settings, plugins) as kernel, kernel.db.transaction() as uow:
+        admin = await ensure_first_admin(uow, settings, settings.admin_email, password)
+        if admin is not None:
+            await ensure_default_tabulations(uow)
+        if wants_sandbox:
+            await editing.create(
+                uow, kernel, NewInstance(name=SANDBOX_NAME, phone=SANDBOX_PHONE, provider="sandbox", credentials={})
+            )
+    if admin is None:
+        return None
+    return FirstStart(
+        admin.email, admin.password if admin.is_generated else None, SANDBOX_NAME if wants_sandbox else None
+    )
+
+
+def _url(settings: Settings) -> str:
+    assert settings.database_url is not None
+    return settings.database_url.get_secret_value()
