@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from elsehu.contracts.errors import DomainError, FieldError, ProviderError, WebhookRejected
 from elsehu.db import CONNECTION_LOST
+from elsehu.http.lingering import Lingering
 from elsehu.secretbox import WrongSecretKey
 
 log = structlog.get_logger("elsehu.http")
@@ -48,7 +49,8 @@ def problem(
         "requestId": request.scope.get("elsehu.request_id", ""),
         **(extra or {}),
     }
-    return Response(
+    kind = Lingering if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else Response
+    return kind(
         orjson.dumps(body, default=str),
         status,
         headers=dict(headers or {}),

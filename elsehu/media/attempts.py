@@ -19,6 +19,7 @@ from elsehu.db import CONNECTION_LOST, Row
 from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel
 from elsehu.media.objects import StoredMedia, drop, identify, mismatch, store
+from elsehu.secretbox import WrongSecretKey
 
 log = structlog.get_logger("elsehu.media")
 
@@ -86,9 +87,10 @@ async def attempt(kernel: Kernel, file: ToFetch) -> Outcome:
         return GivenUp("Given up: no attempt to fetch it came to an end. The log may say why.")
     try:
         async with asyncio.timeout(settings.fetch_timeout):
-            return await _fetch(kernel, file)
+            outcome = await _fetch(kernel, file)
     except Exception as error:  # noqa: BLE001 (an edge: whatever a plugin raises is judged, and logged if unknown)
-        return _at_last(kernel, file, judge(error, file, settings.fetch_timeout))
+        outcome = judge(error, file, settings.fetch_timeout)
+    return _at_last(kernel, file, outcome) if isinstance(outcome, Later) else outcome
 
 
 def judge(error: Exception, file: ToFetch, timeout: float) -> Later | GivenUp:
@@ -98,6 +100,8 @@ def judge(error: Exception, file: ToFetch, timeout: float) -> Later | GivenUp:
             return GivenUp(error.detail)
         case InstanceSick() | Unavailable():
             return Later(error.detail, HOLD_SECONDS, counts=False)
+        case WrongSecretKey():
+            return Later("The number's credentials cannot be read with the secret key.", HOLD_SECONDS, counts=False)
         case Retryable(retry_after=float() | int() as seconds):
             return Later(error.detail, min(max(seconds, FIRST_BACKOFF), LONGEST_BACKOFF))
     if isinstance(error, CONNECTION_LOST) and not isinstance(error, TimeoutError):
@@ -123,22 +127,24 @@ def _reason(error: Exception, file: ToFetch, timeout: float) -> str:
     return f"An unexpected {type(error).__name__}; the log has more."
 
 
-def _at_last(kernel: Kernel, file: ToFetch, outcome: Later | GivenUp) -> Later | GivenUp:
+def _at_last(kernel: Kernel, file: ToFetch, outcome: Later) -> Later | GivenUp:
     """Give up what was tried often enough, or waited long enough."""
-    if isinstance(outcome, Later) and outcome.counts and file.attempts >= kernel.settings.media.fetch_attempts:
+    if outcome.counts and file.attempts >= kernel.settings.media.fetch_attempts:
         return GivenUp(f"Given up after {file.attempts} attempts. The last one: {outcome.error}")
-    if isinstance(outcome, Later) and kernel.now() - file.created_at > LONGEST_HOLD:
+    if kernel.now() - file.created_at > LONGEST_HOLD:
         return GivenUp(f"Given up after {LONGEST_HOLD.days} days. The last attempt: {outcome.error}")
     return outcome
 
 
-async def _fetch(kernel: Kernel, file: ToFetch) -> StoredMedia | GivenUp:
+async def _fetch(kernel: Kernel, file: ToFetch) -> Outcome:
     limit = kernel.settings.media.max_bytes
     if file.content.size is not None and file.content.size > limit:
         return GivenUp(f"The file has {file.content.size} bytes; [media] max_bytes allows {limit}.")
     instance = await kernel.part(Directory).get(file.instance_id) if file.instance_id else None
     if instance is None:
         return GivenUp("The number that the file came to is gone.")
+    if kernel.plugins.spec(instance.provider) is None:
+        return Later(f"The provider {instance.provider!r} is not enabled.", HOLD_SECONDS, counts=False)
     if not kernel.plugins.can(instance, "media"):
         return GivenUp(f"The provider {instance.provider!r} cannot fetch files, and sent no bytes along.")
     chunks: Any = kernel.plugins.media(instance, file.content)

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -40,11 +39,11 @@ async def file_part(request: Request, limit: int, field: str = "file") -> FilePa
     if not isinstance(headers, dict):
         raise Malformed("malformed_multipart", f"The body holds no parts. Send the file in the field {field!r}.")
     _, options = parse_options_header(headers.get(b"content-disposition", b""))
-    if options.get(b"name") != field.encode() or not (b"filename" in options or b"filename*" in options):
+    if options.get(b"name") != field.encode() or b"filename" not in options:
         problem = FieldError(_text(options.get(b"name", b"")), "is not taken here")
         raise Invalid("invalid_request", f"Send one file, in the field {field!r}.", errors=[problem])
     declared_type = _text(headers.get(b"content-type", b""))
-    return FilePart(_file_name(options), declared_type, _only_data(parts, field))
+    return FilePart(_text(options[b"filename"]), declared_type, _only_data(parts, field))
 
 
 async def _only_data(parts: AsyncIterator[Headers | bytes], field: str) -> AsyncIterator[bytes]:
@@ -128,13 +127,6 @@ def _boundary(request: Request) -> bytes:
     if media_type != b"multipart/form-data" or not options.get(b"boundary"):
         raise UnsupportedMedia("unsupported_media_type", "Send the file as multipart/form-data.")
     return options[b"boundary"]
-
-
-def _file_name(options: dict[bytes, bytes]) -> str:
-    extended = _text(options.get(b"filename*", b""))
-    if extended.lower().startswith("utf-8'"):
-        return unquote(extended.rpartition("'")[2], errors="replace")
-    return _text(options.get(b"filename", b""))
 
 
 def _text(raw: bytes) -> str:

@@ -6,7 +6,7 @@ from uuid import UUID
 from elsehu.contracts.errors import Conflict, Gone, NotFound
 from elsehu.contracts.outbound import OutboundMedia
 from elsehu.contracts.user import Caller
-from elsehu.db import Row, UnitOfWork
+from elsehu.db import Database, Row, UnitOfWork
 from elsehu.kernel import Kernel
 
 
@@ -18,12 +18,12 @@ async def file_of(kernel: Kernel, media_id: UUID) -> Row:
     return row
 
 
-async def sendable_upload(uow: UnitOfWork, caller: Caller, media_id: UUID) -> Row:
+async def sendable_upload(db: Database | UnitOfWork, caller: Caller, media_id: UUID) -> Row:
     """Return the row of an upload that `caller` may send: their own, or anybody's for who sees all.
 
     Raises NotFound for what is none (to the caller), and Gone for one that has expired.
     """
-    row = await uow.fetch_row(_FILE, media_id)
+    row = await db.fetch_row(_FILE, media_id)
     if row is None or not _may_send(caller, row):
         raise unknown_media(media_id)
     require_ready(row)

@@ -15,7 +15,22 @@ from elsehu.ids import new_id
 from elsehu.kernel import Kernel
 from elsehu.media.names import safe_name
 from elsehu.media.objects import StoredMedia, claim, drop, hex_digest, mismatch, store_bytes
+from elsehu.media.queries import load
 from elsehu.media.types import OCTETS, canonical
+
+__all__ = [
+    "NewFile",
+    "StoredMedia",
+    "create",
+    "create_pending",
+    "create_ready",
+    "failed_file",
+    "load",
+    "pending_file",
+    "prepare",
+    "ready_file",
+    "store_bytes",
+]
 
 FETCH_SIGNAL = "media"
 """Signalled when there may be something to fetch."""
@@ -115,9 +130,11 @@ async def create(uow: UnitOfWork, files: Sequence[NewFile]) -> None:
         uow.signal(FETCH_SIGNAL)
 
 
-async def create_ready(uow: UnitOfWork, stored: StoredMedia, *, instance_id: UUID | None = None) -> UUID:
+async def create_ready(
+    uow: UnitOfWork, stored: StoredMedia, *, instance_id: UUID | None = None, is_voice: bool = False
+) -> UUID:
     """Write the row of one stored file and return its id."""
-    file = ready_file(stored, instance_id=instance_id)
+    file = ready_file(stored, instance_id=instance_id, is_voice=is_voice)
     await create(uow, [file])
     return file.id
 
