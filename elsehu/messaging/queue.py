@@ -65,12 +65,13 @@ BURST_SECONDS = 0.1
 
 @dataclass(slots=True)
 class Budget:
-    """How many messages an instance may send now, and when the next one may leave."""
+    """How many messages an instance may send now, and when the next one may leave. `tokens` are those of `at`."""
 
     instance_id: UUID
     most: int
     rate: float | None
     tokens: float = 0.0
+    at: datetime | None = None
 
     @property
     def seconds_to_next(self) -> float:
@@ -85,7 +86,7 @@ def budget_of(row: Row, rate: float | None, free: int, now: datetime) -> Budget:
     full = max(1.0, rate * BURST_SECONDS)
     elapsed = (now - row["rate_at"]).total_seconds() if row["rate_at"] else full / rate
     tokens = min(full, row["rate_tokens"] + max(0.0, elapsed) * rate)
-    return Budget(row["id"], min(free, int(tokens)), rate, tokens)
+    return Budget(row["id"], min(free, int(tokens)), rate, tokens, now)
 
 
 async def ready_instances(uow: UnitOfWork, now: datetime) -> Sequence[Row]:
@@ -107,5 +108,5 @@ async def claim(
     for budget in allowed:
         if budget.rate is not None:
             budget.tokens -= sum(row["instance_id"] == budget.instance_id for row in rows)
-            await uow.execute(SPEND, budget.instance_id, budget.tokens, now)
+            await uow.execute(SPEND, budget.instance_id, budget.tokens, budget.at)
     return rows
