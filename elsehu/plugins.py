@@ -249,7 +249,7 @@ class Plugins:
         return any(True for _ in self._implementing(hook))
 
     async def notify(self, hook: str, data: Mapping[str, Any]) -> None:
-        """Tell every plugin, in order. A failure (or taking too long) is logged and counted; the next plugin goes on."""
+        """Tell every plugin, in order. A failure or a time-out is logged and counted; the next plugin goes on."""
         for plugin in self._implementing(hook):
             try:
                 async with asyncio.timeout(NOTIFICATION_SECONDS):
