@@ -6,7 +6,7 @@ judging.py; here is only the coming and going.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ import structlog
 
 from elsehu.background import woken
 from elsehu.contracts.errors import ElsehuError, OutcomeUnknown, ProviderError, Rejected
+from elsehu.contracts.inbound import ReactionChanged
 from elsehu.contracts.instance import Instance, InstanceStatus
 from elsehu.contracts.message import Direction, Identity, IdentityKind, Kind
 from elsehu.contracts.outbound import OutboundMessage, Quoted, Sent
@@ -112,7 +113,7 @@ class Dispatcher:
 
     async def _send(self, row: Mapping[str, Any]) -> None:
         verdict = await self._attempt(row)
-        self._finished.append(Result(row["id"], row["instance_id"], verdict))
+        self._finished.append(Result(row["id"], row["instance_id"], verdict, _reaction(row, self._kernel.now())))
         self._has_finished.set()
 
     async def _attempt(self, row: Mapping[str, Any]) -> Verdict:
@@ -225,3 +226,10 @@ def _quoted(row: Mapping[str, Any]) -> Quoted | None:
     if row["reply_to_external_id"] is None:
         return None
     return Quoted(row["reply_to_external_id"], row["quoted_direction"] == Direction.OUTBOUND, row["quoted_text"])
+
+
+def _reaction(row: Mapping[str, Any], now: datetime) -> ReactionChanged | None:
+    if row["kind"] != Kind.REACTION or row["reply_to_external_id"] is None:
+        return None
+    emoji = orjson.loads(row["payload"] or "{}").get("emoji", "")
+    return ReactionChanged(row["reply_to_external_id"], emoji, now, from_company=True)

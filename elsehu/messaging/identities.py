@@ -34,10 +34,13 @@ class Person:
 
     id: UUID
     is_new: bool
+    name: str = ""
+    email: str | None = None
     phone: str | None = None
     profile_name: str = ""
     profile_name_at: datetime | None = None
-    is_renamed: bool = False
+    is_archived: bool = False
+    is_changed: bool = False
     added: dict[Key, Identity] = field(default_factory=dict)
 
     def is_called(self, name: str | None, at: datetime) -> None:
@@ -45,7 +48,12 @@ class Person:
         if not name or name == self.profile_name:
             return
         if self.profile_name_at is None or at >= self.profile_name_at:
-            self.profile_name, self.profile_name_at, self.is_renamed = name, at, True
+            self.profile_name, self.profile_name_at, self.is_changed = name, at, True
+
+    def is_back(self) -> None:
+        """Show an archived contact in the list again: it writes."""
+        if self.is_archived:
+            self.is_archived, self.is_changed = False, True
 
 
 class NeedsMerge(Exception):
@@ -58,7 +66,7 @@ class NeedsMerge(Exception):
 
 RESOLVE = """
 SELECT i.kind, i.value, i.scope, i.contact_id, i.address, i.last_seen_at,
-       c.phone, c.profile_name, c.profile_name_at
+       c.name, c.email, c.phone, c.profile_name, c.profile_name_at, c.archived_at IS NOT NULL AS is_archived
 FROM unnest($1::text[], $2::text[], $3::text[]) AS k(kind, value, scope)
 JOIN contact_identities i ON i.kind = k.kind AND i.value = k.value AND i.scope = k.scope
 JOIN contacts c ON c.id = i.contact_id
@@ -83,8 +91,9 @@ WHERE i.kind = s.kind AND i.value = s.value AND i.scope = s.scope
 
 UPDATE_CONTACTS = """
 UPDATE contacts c SET profile_name = n.name, profile_name_at = n.name_at, phone = coalesce(c.phone, n.phone),
-       updated_at = now(), search_text = n.search || ' ' || lower(c.name) || ' ' || coalesce(lower(c.email), '')
-FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[]) AS n(id, name, name_at, phone, search)
+       archived_at = CASE WHEN n.is_archived THEN c.archived_at END, updated_at = now(), search_text = n.search
+FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::bool[])
+    AS n(id, name, name_at, phone, search, is_archived)
 WHERE c.id = n.id
 """
 
@@ -121,9 +130,12 @@ class People:
             self._persons[contact_id] = Person(
                 contact_id,
                 is_new=False,
+                name=str(row["name"]),
+                email=row["email"],  # type: ignore[arg-type]
                 phone=row["phone"],  # type: ignore[arg-type]
                 profile_name=str(row["profile_name"]),
                 profile_name_at=row["profile_name_at"],  # type: ignore[arg-type]
+                is_archived=bool(row["is_archived"]),
             )
 
     def known(self, identities: Sequence[Identity]) -> Person | None:
@@ -136,6 +148,7 @@ class People:
     def person(self, identities: Sequence[Identity], at: datetime) -> Person:
         """Return the contact of `identities`, a new one if nobody has any of them, and note what they teach."""
         person = self.known(identities) or self._new_person()
+        person.is_back()
         self.link(person, identities, at)
         return person
 
@@ -152,7 +165,7 @@ class People:
                 self._owner[key] = person.id
                 person.added[key] = identity
                 if identity.kind is IdentityKind.PHONE and person.phone is None:
-                    person.phone, person.is_renamed = identity.value, True
+                    person.phone, person.is_changed = identity.value, True
             self._see(key, identity, at)
 
     def _see(self, key: Key, identity: Identity, at: datetime) -> None:
@@ -163,11 +176,12 @@ class People:
     async def save(self, uow: UnitOfWork, now: datetime) -> None:
         """Write new contacts, new addresses, and what changed of known ones. Nothing in the common case."""
         new = [person for person in self._persons.values() if person.is_new and person.added]
-        changed = [person for person in self._persons.values() if person.is_renamed and not person.is_new]
+        changed = [person for person in self._persons.values() if person.is_changed and not person.is_new]
         if new:
             await uow.execute(INSERT_CONTACTS, *_columns(new))
         if changed:
-            await uow.execute(UPDATE_CONTACTS, *_columns(sorted(changed, key=lambda person: person.id)))
+            changed.sort(key=lambda person: person.id)
+            await uow.execute(UPDATE_CONTACTS, *_columns(changed), [person.is_archived for person in changed])
         await self._save_identities(uow, now)
         if self._seen:
             keys = sorted(self._seen)
@@ -196,5 +210,5 @@ def _columns(persons: Sequence[Person]) -> tuple[list[object], ...]:
         [person.profile_name for person in persons],
         [person.profile_name_at for person in persons],
         [person.phone for person in persons],
-        [search_text("", person.profile_name, person.phone, None) for person in persons],
+        [search_text(person.name, person.profile_name, person.phone, person.email) for person in persons],
     )

@@ -12,6 +12,11 @@ from uuid import UUID
 from elsehu.contracts.message import Identity
 from elsehu.db import UnitOfWork
 
+
+class AddressesChanged(Exception):
+    """A contact got another address between reading its addresses and locking them: try again."""
+
+
 LOCK = "SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key"
 
 

@@ -11,7 +11,7 @@ from elsehu.clock import isoformat
 from elsehu.contracts.errors import NotFound
 from elsehu.contracts.user import Caller
 from elsehu.db import Database, Row, UnitOfWork
-from elsehu.http.pages import decode_cursor, page_of
+from elsehu.http.pages import aware_time, decode_cursor, page_of, serial
 from elsehu.kernel import Kernel
 from elsehu.media.views import media_view
 from elsehu.messaging.conversations import require_visible
@@ -127,7 +127,7 @@ async def thread_page(kernel: Kernel, conversation_id: UUID, limit: int, cursor:
     if cursor is None:
         rows = await kernel.db.fetch(THREAD, conversation_id, limit + 1)
     else:
-        at, seq = decode_cursor(cursor, (datetime.fromisoformat, int))
+        at, seq = decode_cursor(cursor, (aware_time, serial))
         rows = await kernel.db.fetch(THREAD_AFTER, conversation_id, limit + 1, at, seq)
     return page_of(rows, limit, lambda row: (row["at"].isoformat(), row["seq"]), message_view)
 

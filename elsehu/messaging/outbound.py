@@ -32,7 +32,7 @@ WITH place AS (
     UPDATE conversations SET last_activity_at = greatest(last_activity_at, $11),
         (last_message_kind, last_message_preview, last_message_direction, last_message_at) = (
             SELECT n.kind, n.preview, n.direction, n.at FROM (VALUES
-                ($5::text, left($6, 120), 'OUTBOUND', $11::timestamptz),
+                ($5::text, left($6, 120), 'OUTBOUND', CASE WHEN $5 <> 'reaction' THEN $11::timestamptz END),
                 (last_message_kind, last_message_preview, last_message_direction, last_message_at)
             ) AS n(kind, preview, direction, at) ORDER BY n.at DESC NULLS LAST LIMIT 1),
         first_reply_at = CASE WHEN $12 THEN coalesce(first_reply_at, $11) ELSE first_reply_at END

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from elsehu.contracts.inbound import IdentitiesLinked, MessageArrived
+from elsehu.contracts.inbound import IdentitiesLinked, MessageArrived, ReactionChanged
 from elsehu.contracts.message import RANK
 from elsehu.db import UnitOfWork
 from elsehu.events import SIGNAL
@@ -55,18 +55,27 @@ MOVE_REACTIONS = "UPDATE message_reactions SET message_id = $2 WHERE message_id 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The outcome of one attempt."""
+    """The outcome of one attempt. `reaction` is what a sent reaction does to its target."""
 
     message_id: UUID
     instance_id: UUID
     verdict: Verdict
+    reaction: ReactionChanged | None = None
+
+    @property
+    def updates(self) -> list[tuple[UUID, ReactionChanged]]:
+        """What follows for other messages once this one is sent."""
+        return [(self.instance_id, self.reaction)] if self.reaction and self.verdict.sent else []
 
 
 async def record(uow: UnitOfWork, results: Sequence[Result], now: datetime) -> None:
     """Write the outcomes, and whatever was waiting for the external ids that are now known."""
     sent = [one for one in results if one.verdict.sent is not None]
-    await lock(uow, [message_key(one.instance_id, _external(one)) for one in sent])
+    reactions = [update for one in sent for update in one.updates]
+    keys = [message_key(one.instance_id, _external(one)) for one in sent]
+    await lock(uow, [*keys, *(message_key(instance, update.external_id) for instance, update in reactions)])
     await _record_sent(uow, sent, now)
+    await updates.apply(uow, reactions, now)
     await _record_not_sent(uow, [one for one in results if one.verdict.sent is None])
     uow.signal(SIGNAL)
 

@@ -10,6 +10,7 @@ from elsehu.db import UnitOfWork
 from elsehu.kernel import Kernel
 from elsehu.messaging.applying import Batch, apply, apply_with_merge
 from elsehu.messaging.identities import NeedsMerge
+from elsehu.messaging.locks import AddressesChanged
 from elsehu.messaging.threads import ClosedMeanwhile
 
 log = structlog.get_logger("elsehu.messaging")
@@ -17,6 +18,7 @@ log = structlog.get_logger("elsehu.messaging")
 TRIES = 5
 PASSING = (
     ClosedMeanwhile,
+    AddressesChanged,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.UniqueViolationError,

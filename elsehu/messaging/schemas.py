@@ -1,18 +1,52 @@
 """What messaging takes and gives over HTTP and WebSocket."""
 
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AnyHttpUrl, EmailStr, Field, StringConstraints
+import orjson
+from pydantic import AfterValidator, AnyHttpUrl, AwareDatetime, EmailStr, Field, StringConstraints
 
 from elsehu.contracts.message import Kind
 from elsehu.http.schemas import ApiModel, PageQuery
 
-Text = Annotated[str, StringConstraints(max_length=65536)]
-Short = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True)]
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=60, strip_whitespace=True)]
-ClientId = Annotated[str, StringConstraints(min_length=1, max_length=120)]
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL has no place for the character NUL in texts."""
+
+Text = Annotated[str, StringConstraints(max_length=65536, pattern=NO_NUL)]
+Short = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True, pattern=NO_NUL)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True, pattern=NO_NUL)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=60, strip_whitespace=True, pattern=NO_NUL)]
+ClientId = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=NO_NUL)]
+_NUL_IN_JSON = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+USER_ID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+
+
+def _unique(tags: list[str]) -> list[str]:
+    return list(dict.fromkeys(tags))
+
+
+def _storable(data: dict[str, Any]) -> dict[str, Any]:
+    try:
+        text = orjson.dumps(data)
+    except TypeError:
+        raise ValueError("holds a number with more digits than can be kept; send it as text") from None
+    if _NUL_IN_JSON.search(text):
+        raise ValueError("holds the character NUL; leave it out")
+    return data
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is too far away") from None
+
+
+Tags = Annotated[list[Tag], Field(max_length=50), AfterValidator(_unique)]
+JsonObject = Annotated[dict[str, Any], Field(max_length=100), AfterValidator(_storable)]
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class Location(ApiModel):
@@ -34,7 +68,7 @@ class ContactPhone(ApiModel):
 class ContactCard(ApiModel):
     """A contact card to send."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    name: Name
     phones: Annotated[list[ContactPhone], Field(min_length=1, max_length=10)]
     organization: Short | None = None
     email: Short | None = None
@@ -45,7 +79,7 @@ class ReactionIn(ApiModel):
     """A reaction to a message; an empty emoji takes it back."""
 
     message_id: UUID
-    emoji: Annotated[str, StringConstraints(max_length=40)]
+    emoji: Annotated[str, StringConstraints(max_length=40, pattern=NO_NUL)]
 
 
 class SendMessage(ApiModel):
@@ -61,8 +95,8 @@ class SendMessage(ApiModel):
     location: Location | None = None
     contacts: Annotated[list[ContactCard], Field(min_length=1, max_length=257)] | None = None
     reaction: ReactionIn | None = None
-    interactive: dict[str, Any] | None = None
-    template: dict[str, Any] | None = None
+    interactive: JsonObject | None = None
+    template: JsonObject | None = None
     client_id: ClientId | None = None
 
 
@@ -158,16 +192,19 @@ class OpenConversation(ApiModel):
 
 
 class ConversationQuery(PageQuery):
-    """Filters of the conversation list."""
+    """Filters of the conversation list. `from` (included) and `to` (not included) are of the last activity."""
 
-    status: str | None = None
-    assigned_to: str | None = None
+    status: Annotated[
+        str | None,
+        Field(pattern=r"^(queued|assigned|closed)(,(queued|assigned|closed))*$", examples=["queued,assigned"]),
+    ] = None
+    assigned_to: Annotated[str | None, Field(pattern=rf"^(me|none|{USER_ID})$", examples=["me"])] = None
     service_instance_id: UUID | None = None
     tabulation_id: UUID | None = None
     tag: Tag | None = None
     search: Short | None = None
-    from_: Annotated[datetime | None, Field(alias="from")] = None
-    to: datetime | None = None
+    from_: Annotated[Moment | None, Field(alias="from")] = None
+    to: Moment | None = None
 
 
 class ConversationContact(ApiModel):
@@ -236,23 +273,23 @@ class IdentityOut(ApiModel):
 
 
 class ContactIn(ApiModel):
-    """`POST /api/contacts`."""
+    """`POST /api/contacts`. A phone without a country code gets that of `[messaging] default_region`."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+    name: Name
     phone: Short
     email: EmailStr | None = None
-    tags: Annotated[list[Tag], Field(max_length=50)] = []
-    custom: dict[str, Any] = {}
+    tags: Tags = Field(default_factory=list)
+    custom: JsonObject = Field(default_factory=dict)
 
 
 class ContactPatch(ApiModel):
-    """`PATCH /api/contacts/{id}`: what is given changes."""
+    """`PATCH /api/contacts/{id}`: what is given changes. An empty name shows the customer's own again."""
 
-    name: Short | None = None
-    phone: Short | None = None
+    name: Short = ""
+    phone: Short = ""
     email: EmailStr | None = None
-    tags: Annotated[list[Tag], Field(max_length=50)] | None = None
-    custom: dict[str, Any] | None = None
+    tags: Tags = Field(default_factory=list)
+    custom: JsonObject = Field(default_factory=dict)
 
 
 class ContactQuery(PageQuery):
@@ -260,6 +297,12 @@ class ContactQuery(PageQuery):
 
     search: Short | None = None
     tag: Tag | None = None
+
+
+class ContactDeletion(ApiModel):
+    """How to delete a contact: hide it, or (`erase`) make it unrecognisable for good."""
+
+    erase: bool = False
 
 
 class MergeContacts(ApiModel):

@@ -265,3 +265,14 @@ async def test_a_rate_is_kept_between_two_dispatchers(
     async with running({f"dispatcher {n}": Dispatcher(kernel).run for n in range(2)}):
         await until(all_are(kernel, *["sent"] * 25))
     assert max(handset.times) - min(handset.times) >= (25 - 2) / 20.0 - 0.1, "a burst of two, then one every 50 ms"
+
+
+@pytest.mark.usefixtures("parts")
+async def test_a_sent_reaction_stands_on_its_target(kernel: Kernel, conversation: UUID, number: UUID) -> None:
+    await enqueue(kernel, MACHINE, conversation, number, Draft(Kind.REACTION, payload={"emoji": "👍"}, reply_to="IN1"))
+    await until(all_are(kernel, "sent"))
+    rows = await kernel.db.fetch(
+        "SELECT m.external_id, r.emoji, r.from_company FROM message_reactions r JOIN messages m ON m.id = r.message_id"
+    )
+    assert [tuple(row) for row in rows] == [("IN1", "👍", True)]
+    assert await kernel.db.fetch_value("SELECT last_message_preview FROM conversations") == "hello"

@@ -22,15 +22,17 @@ ALTER TABLE messages ADD CONSTRAINT messages_direction CHECK (direction IN ('INB
 -- Updates that wait for their message are found when it comes.
 CREATE INDEX waiting_updates_for ON waiting_updates (instance_id, external_id);
 CREATE INDEX waiting_updates_age ON waiting_updates (created_at);
--- Lists, newest activity first; an operator's list reads two short ranges.
-CREATE INDEX conversations_activity ON conversations (last_activity_at DESC, id DESC);
-CREATE INDEX conversations_open_activity ON conversations (status, last_activity_at DESC, id DESC);
-CREATE INDEX conversations_owner_activity ON conversations (assigned_to, last_activity_at DESC, id DESC)
-    WHERE assigned_to IS NOT NULL;
+-- The conversation list, newest activity first, is a union of ranges of these, each read in its order. Indexes of
+-- open conversations are written to with every message, so there are few; those of closed ones cost nothing there.
+CREATE INDEX conversations_status ON conversations (status, last_activity_at DESC, id DESC);
+CREATE INDEX conversations_owner ON conversations (assigned_to, status, last_activity_at DESC, id DESC);
+CREATE INDEX conversations_instance ON conversations (instance_id, status, last_activity_at DESC, id DESC);
+CREATE INDEX conversations_tabulation ON conversations (tabulation_id, last_activity_at DESC, id DESC)
+    WHERE status = 'closed';
+CREATE INDEX conversations_tags ON conversations USING gin (tags) WHERE tags <> '{}';
 CREATE INDEX conversations_closed ON conversations (contact_id, instance_id, closed_at DESC)
     WHERE status = 'closed' AND merged_into IS NULL;
-CREATE INDEX conversations_contact ON conversations (contact_id, last_activity_at DESC);
-CREATE INDEX conversations_instance ON conversations (instance_id, last_activity_at DESC);
+CREATE INDEX conversations_contact ON conversations (contact_id);
 -- A conversation's messages, newest first.
 CREATE INDEX messages_thread ON messages (conversation_id, at DESC, seq DESC);
 -- The outbound queue: what is to be sent, in order, and what a conversation has in flight.
