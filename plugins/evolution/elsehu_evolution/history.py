@@ -20,6 +20,7 @@ from elsehu.plugin import (
 from .cleaning import clean
 from .client import Server, server_of
 from .flavours import Json, Unreadable, mapping, moment
+from .identities import concerns_us
 from .messages import arrived
 from .parts import Part, id_of
 from .states import furthest
@@ -90,6 +91,9 @@ def _time(row: Json) -> float:
 
 
 def _items(context: PluginContext, instance: Instance, row: Json) -> Iterator[Item]:
+    if row.get("message") is None:
+        yield from (Item(instance.id, event, row) for event in _revoked(instance, row))
+        return
     part = Part(instance, row, context.now, is_history=True)
     try:
         for event in arrived(part, through_api=False):
@@ -98,6 +102,14 @@ def _items(context: PluginContext, instance: Instance, row: Json) -> Iterator[It
                 yield from (Item(instance.id, later, row) for later in _later(event, row))
     except Unreadable as error:
         context.log("history_row_unreadable", instance=str(instance.id), error=str(error))
+
+
+def _revoked(instance: Instance, row: Json) -> Iterator[Event]:
+    """Yield the deletion of a message whose author deleted it: nothing but its key is left in the store."""
+    key = mapping(row.get("key"))
+    external_id = id_of(key)
+    if external_id is not None and concerns_us(key.get("remoteJid"), instance):
+        yield MessageDeleted(external_id)
 
 
 def _later(message: MessageArrived, row: Json) -> Iterator[Event]:

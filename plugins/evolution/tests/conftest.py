@@ -105,8 +105,8 @@ async def http() -> AsyncIterator[HttpClient]:
 
 @pytest.fixture
 def world(standin: EvolutionStandin, http: HttpClient, tmp_path: Path) -> World:
-    """The stand-in with the instance `wa`, connected."""
-    standin.add_instance("wa")
+    """The stand-in with the instance `wa`, connected; its webhook is off."""
+    standin.add_instance("wa", webhook={"url": URL, "base64": True, "enabled": False, "events": []})
     return World(standin, http, tmp_path)
 
 

@@ -40,7 +40,7 @@ QUOTED = Quoted("ABC", from_company=False, text="original text", chat_address="5
 
 def outbound(kind: Kind = Kind.TEXT, text: str | None = None, **more: Any) -> OutboundMessage:
     """Return a message to Maria."""
-    usual = {"id": MESSAGE_ID, "client_ref": str(MESSAGE_ID), "to": [PHONE], "kind": kind, "text": text}
+    usual: dict[str, Any] = {"id": MESSAGE_ID, "client_ref": str(MESSAGE_ID), "to": [PHONE], "kind": kind, "text": text}
     return OutboundMessage(**(usual | more))
 
 
