@@ -25,11 +25,15 @@ class Tabulation(Table, db=DIALECT, tablename="tabulations"):
 
 
 class TimelineEntry(Table, db=DIALECT, tablename="conversation_timeline"):
-    """One step of a conversation: opened, assigned, transferred, released, closed, reopened, note, tags."""
+    """One step of a conversation: opened, assigned, transferred, released, closed, reopened, note, tags.
+
+    `actor_name` is the actor's name at that time: of a user, or of an API key, which has no `actor_id`.
+    """
 
     id = BigSerial(primary_key=True)
     conversation_id = ForeignKey(Conversation, on_delete=OnDelete.cascade, null=False)
     action = Varchar(length=20)
     actor_id = ForeignKey(User, on_delete=OnDelete.set_null, null=True)
+    actor_name = Varchar(length=200, default="")
     details = JSONB(default="{}")
     at = Timestamptz(default=TimestamptzNow())

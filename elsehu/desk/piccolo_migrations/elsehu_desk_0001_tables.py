@@ -329,6 +329,28 @@ async def forwards():
     manager.add_column(
         table_class_name="TimelineEntry",
         tablename="conversation_timeline",
+        column_name="actor_name",
+        db_column_name="actor_name",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 200,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="TimelineEntry",
+        tablename="conversation_timeline",
         column_name="details",
         db_column_name="details",
         column_class_name="JSONB",

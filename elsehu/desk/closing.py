@@ -1,0 +1,116 @@
+"""Closing a conversation with a tabulation, and opening it again."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from elsehu.contracts.errors import Conflict, FieldError, Invalid
+from elsehu.contracts.rules import Closing
+from elsehu.contracts.user import Caller
+from elsehu.db import UnitOfWork
+from elsehu.desk import timeline
+from elsehu.desk.holding import hold, require_open, require_owner, tell
+from elsehu.desk.schemas import Close
+from elsehu.desk.tabulations import active_tabulation, unusable
+from elsehu.kernel import Kernel
+from elsehu.messaging.opening import ALREADY, already_open
+
+STILL_THERE = "SELECT true FROM tabulations WHERE id = $1 AND is_active FOR KEY SHARE"
+CLOSE = """
+UPDATE conversations SET status = 'closed', closed_at = $2, closed_by = $3, tabulation_id = $4,
+    tabulation_name = $5, closing_notes = $6, closing_fields = $7::jsonb
+WHERE id = $1
+"""
+REOPEN = """
+UPDATE conversations SET status = CASE WHEN $2::uuid IS NULL THEN 'queued' ELSE 'assigned' END,
+    assigned_to = $2, assigned_at = CASE WHEN $2::uuid IS NOT NULL THEN $3::timestamptz END,
+    closed_at = NULL, closed_by = NULL, tabulation_id = NULL, tabulation_name = NULL,
+    closing_notes = NULL, closing_fields = NULL
+WHERE id = $1
+"""
+
+
+async def check(kernel: Kernel, caller: Caller, view: Mapping[str, Any], request: Close) -> Closing:
+    """Return the closing that is asked for, of the conversation that `view` shows, if it may be.
+
+    Raises PermissionDenied, and Invalid where the tabulation is none that can be used, a field that it demands
+    is missing, or a plugin's rule refuses.
+    """
+    owner = view["assignedTo"]
+    require_owner(caller, owner and UUID(owner["id"]))
+    tabulation = await active_tabulation(kernel.db, request.tabulation_id)
+    closing = Closing(
+        conversation_id=UUID(view["id"]),
+        instance_id=UUID(view["serviceInstance"]["id"]),
+        tabulation_id=tabulation["id"],
+        tabulation_name=tabulation["name"],
+        notes=request.notes or None,
+        fields=request.fields,
+        user_id=caller.user_id,
+    )
+    _require_fields(orjson.loads(tabulation["required_fields"]), request.fields)
+    refusal = kernel.plugins.tabulation_rules(closing)
+    if refusal is not None:
+        raise Invalid("closing_refused", refusal.detail, errors=refusal.errors)
+    return closing
+
+
+def _require_fields(required: list[dict[str, Any]], given: Mapping[str, Any]) -> None:
+    missing = [one for one in required if _is_empty(given.get(one["name"]))]
+    if missing:
+        errors = [FieldError(f"fields.{one['name']}", "is needed for this tabulation") for one in missing]
+        names = ", ".join(one["label"] or one["name"] for one in missing)
+        raise Invalid("invalid_request", f"This tabulation needs more: {names}.", errors=errors)
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value in ([], {}) or (isinstance(value, str) and not value.strip())
+
+
+async def close(uow: UnitOfWork, caller: Caller, closing: Closing, now: datetime) -> None:
+    """Close a conversation. It stays its operator's; what he sent before still leaves.
+
+    Raises PermissionDenied and Conflict where it is not as it was checked, Invalid for the tabulation.
+    """
+    held = await hold(uow, closing.conversation_id)
+    require_owner(caller, held.assigned_to)
+    require_open(held)
+    if not await uow.fetch_value(STILL_THERE, closing.tabulation_id):
+        raise unusable()
+    fields = orjson.dumps(closing.fields).decode()
+    tabulation = (closing.tabulation_id, closing.tabulation_name)
+    await uow.execute(CLOSE, held.id, now, caller.user_id, *tabulation, closing.notes, fields)
+    details = {
+        "tabulation": {"id": str(closing.tabulation_id), "name": closing.tabulation_name},
+        "notes": closing.notes,
+        "fields": closing.fields,
+    }
+    await timeline.record(uow, caller, held.id, "closed", details)
+    await tell(uow, held.moved("conversation:closed"))
+
+
+async def reopen(uow: UnitOfWork, caller: Caller, conversation_id: UUID, *, queue: bool, now: datetime) -> None:
+    """Open a closed conversation again, for the caller or the queue; what it was closed with stays in its timeline.
+
+    Raises NotFound, PermissionDenied, and Conflict, also if the contact has another one by now.
+    """
+    held = await hold(uow, conversation_id)
+    require_owner(caller, held.assigned_to)
+    if held.status != "closed":
+        raise already_open(held.id)
+    if held.merged_into is not None:
+        detail = "This conversation became part of another one: see conversationId."
+        raise Conflict("conversation_merged", detail, conversationId=str(held.merged_into))
+    owner = None if queue else caller.user_id
+    try:
+        async with uow.savepoint():
+            await uow.execute(REOPEN, held.id, owner, now)
+    except asyncpg.UniqueViolationError:
+        raise already_open(await uow.fetch_value(ALREADY, held.contact_id, held.instance_id)) from None
+    shown = {"id": str(owner), "name": caller.name} if owner else None
+    await timeline.record(uow, caller, held.id, "reopened", {"from": held.owner, "to": shown})
+    await tell(uow, held.moved())

@@ -1,0 +1,154 @@
+"""What the desk takes and gives over HTTP."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+
+from elsehu.http.schemas import ApiModel, PageQuery
+from elsehu.messaging.schemas import NO_NUL, JsonObject, Tags
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=120, strip_whitespace=True, pattern=NO_NUL)]
+Group = Annotated[str, StringConstraints(max_length=120, strip_whitespace=True, pattern=NO_NUL)]
+Rule = Annotated[str, StringConstraints(min_length=1, max_length=60, strip_whitespace=True, pattern=NO_NUL)]
+Position = Annotated[int, Field(ge=0, le=1_000_000)]
+Note = Annotated[str, StringConstraints(min_length=1, max_length=8000, strip_whitespace=True, pattern=NO_NUL)]
+
+
+class RequiredField(ApiModel):
+    """A field that must be filled in on closing: its key in `fields`, and what to call it on a screen."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=60, strip_whitespace=True, pattern=NO_NUL)]
+    label: Group | None = None
+
+
+def _named(field: Any) -> Any:
+    return {"name": field} if isinstance(field, str) else field
+
+
+def _unique(fields: list[RequiredField]) -> list[RequiredField]:
+    if len({field.name for field in fields}) < len(fields):
+        raise ValueError("names a field twice")
+    return fields
+
+
+RequiredFields = Annotated[
+    list[Annotated[RequiredField, BeforeValidator(_named)]], Field(max_length=30), AfterValidator(_unique)
+]
+
+
+class TabulationIn(ApiModel):
+    """`POST /api/tabulations`. A required field may be given by its name alone."""
+
+    name: Name
+    group: Group = ""
+    position: Position = 0
+    rule: Rule | None = None
+    required_fields: RequiredFields = Field(default_factory=list)
+
+
+class TabulationPatch(ApiModel):
+    """`PATCH /api/tabulations/{id}`: what is given changes."""
+
+    name: Name = ""
+    group: Group = ""
+    position: Position = 0
+    rule: Rule | None = None
+    required_fields: RequiredFields = Field(default_factory=list)
+    is_active: bool = True
+
+
+class TabulationQuery(PageQuery):
+    """Which tabulations to list."""
+
+    include_inactive: bool = False
+
+
+class TabulationOut(ApiModel):
+    """A reason for closing."""
+
+    id: UUID
+    name: str
+    group: str
+    position: int
+    is_active: bool
+    rule: str | None
+    required_fields: list[RequiredField]
+
+
+class TabulationPage(ApiModel):
+    """A page of tabulations, by position and name."""
+
+    items: list[TabulationOut]
+    next_cursor: str | None
+
+
+class Assign(ApiModel):
+    """Whose the conversation becomes; without `userId` the caller's."""
+
+    user_id: UUID | None = None
+
+
+class Transfer(ApiModel):
+    """To whom, or (`queue`) back to the queue, and why."""
+
+    user_id: UUID | None = None
+    queue: bool = False
+    reason: Annotated[str, StringConstraints(max_length=1000, strip_whitespace=True, pattern=NO_NUL)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "Transfer":
+        if (self.user_id is not None) == self.queue:
+            raise ValueError("give either userId, or queue: true")
+        return self
+
+
+class Close(ApiModel):
+    """Why, with what the tabulation demands."""
+
+    tabulation_id: UUID
+    notes: Annotated[str, StringConstraints(max_length=8000, strip_whitespace=True, pattern=NO_NUL)] | None = None
+    fields: JsonObject = Field(default_factory=dict)
+
+
+class Reopen(ApiModel):
+    """Whose it becomes: the caller's, or (`queue`) the queue's."""
+
+    queue: bool = False
+
+
+class NoteIn(ApiModel):
+    """A note for colleagues; the customer never sees it."""
+
+    text: Note
+
+
+class TagsIn(ApiModel):
+    """All tags that the conversation is to have."""
+
+    tags: Tags
+
+
+class Actor(ApiModel):
+    """Who did something: a user, or (`id` null) an API key."""
+
+    id: UUID | None
+    name: str
+
+
+class TimelineEntryOut(ApiModel):
+    """One step. What `details` holds depends on `action`; see docs/desk.md."""
+
+    id: str
+    action: str
+    actor: Actor
+    details: dict[str, Any]
+    at: datetime
+
+
+class TimelinePage(ApiModel):
+    """A page of a conversation's timeline, newest first."""
+
+    items: list[TimelineEntryOut]
+    next_cursor: str | None
