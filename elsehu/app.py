@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from elsehu import health
 from elsehu.background import Run, running
+from elsehu.desk import timeline
 from elsehu.desk.realtime import CLIENT_EVENTS as DESK_CLIENT_EVENTS
 from elsehu.desk.routes import OPERATIONS as DESK
 from elsehu.http.middleware import middleware_of
@@ -24,9 +25,11 @@ from elsehu.kernel import Kernel, open_kernel
 from elsehu.media.fetcher import Fetcher
 from elsehu.media.routes import OPERATIONS as MEDIA
 from elsehu.messaging.dispatcher import Dispatcher
+from elsehu.messaging.erasing import Erasers
 from elsehu.messaging.history import History
 from elsehu.messaging.ingest import Ingest
 from elsehu.messaging.messages import media_settled
+from elsehu.messaging.reading import ReadReceipts
 from elsehu.messaging.realtime import CLIENT_EVENTS, EVENT_TYPES
 from elsehu.messaging.routes import OPERATIONS as MESSAGING
 from elsehu.messaging.settling import Settler
@@ -90,11 +93,13 @@ def provide_parts(kernel: Kernel) -> dict[str, Run]:
     ingest = kernel.provide(Ingest, Ingest(kernel))
     history = kernel.provide(History, History(kernel, ingest))
     kernel.provide(Verdicts, Verdicts(kernel))
+    kernel.provide(Erasers, Erasers([timeline.erase]))
     hub = kernel.provide(Hub, Hub(kernel, registry))
     tasks: dict[str, Run] = {
         "identity": identity.run,
         "ingest": ingest.run,
         "history": history.run,
+        "read_receipts": kernel.provide(ReadReceipts, ReadReceipts(kernel)).run,
         "hub": hub.run,
         "relay": kernel.provide(Relay, Relay(kernel, hub, registry)).run,
         "notifier": kernel.provide(Notifier, Notifier(kernel, registry)).run,
