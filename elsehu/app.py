@@ -33,6 +33,7 @@ from elsehu.messaging.reading import ReadReceipts
 from elsehu.messaging.realtime import CLIENT_EVENTS, EVENT_TYPES
 from elsehu.messaging.routes import OPERATIONS as MESSAGING
 from elsehu.messaging.settling import Settler
+from elsehu.messaging.typing import TypingNotices
 from elsehu.messaging.verdicts import Verdicts
 from elsehu.messaging.webhooks import webhook_routes
 from elsehu.plugins import Plugins
@@ -100,6 +101,7 @@ def provide_parts(kernel: Kernel) -> dict[str, Run]:
         "ingest": ingest.run,
         "history": history.run,
         "read_receipts": kernel.provide(ReadReceipts, ReadReceipts(kernel)).run,
+        "typing_notices": kernel.provide(TypingNotices, TypingNotices(kernel)).run,
         "hub": hub.run,
         "relay": kernel.provide(Relay, Relay(kernel, hub, registry)).run,
         "notifier": kernel.provide(Notifier, Notifier(kernel, registry)).run,

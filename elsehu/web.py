@@ -8,6 +8,7 @@ from elsehu.app import create_app
 from elsehu.first_start import check_migrated
 from elsehu.listening import listening
 from elsehu.plugins import Plugins
+from elsehu.realtime.serving import socket_options
 from elsehu.settings import Settings
 
 KEEP_ALIVE_SECONDS = 75
@@ -28,22 +29,18 @@ def serve_web(settings: Settings, plugins: Plugins) -> None:
 
 
 def _config(settings: Settings, plugins: Plugins) -> uvicorn.Config:
-    realtime = settings.realtime
     return uvicorn.Config(
         create_app(settings, plugins),
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
-        ws_max_size=realtime.max_frame_bytes,
-        ws_ping_interval=realtime.ping_interval,
-        ws_ping_timeout=realtime.ping_interval,
-        ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         proxy_headers=bool(settings.server.trusted_proxies),
         forwarded_allow_ips=settings.server.trusted_proxies,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=round(settings.server.stop_seconds),
+        **socket_options(settings.realtime),
     )

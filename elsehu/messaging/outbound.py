@@ -66,9 +66,10 @@ class Draft:
     client_id: str | None = None
 
 
-async def send(kernel: Kernel, caller: Caller, request: SendMessage) -> dict[str, Any]:
-    """Queue a message, wait a little for the provider's verdict, and return its REST shape.
+async def send(kernel: Kernel, caller: Caller, request: SendMessage, wait: float | None = None) -> dict[str, Any]:
+    """Queue a message, wait for the provider's verdict, and return its REST shape.
 
+    It waits at most `wait` seconds, or as long as `[messaging] send_wait` says.
     The same `client_id` in the same conversation returns the same message. Raises NotFound,
     PermissionDenied, Conflict (instance_inactive, conversation_closed, window_closed) and Invalid.
     """
@@ -77,7 +78,8 @@ async def send(kernel: Kernel, caller: Caller, request: SendMessage) -> dict[str
     if message_id is None:
         draft = await _draft(kernel, caller, request, context)
         message_id = await enqueue(kernel, caller, request.conversation_id, context["instance_id"], draft)
-        await kernel.part(Verdicts).wait(message_id, kernel.settings.messaging.send_wait)
+        seconds = kernel.settings.messaging.send_wait if wait is None else wait
+        await kernel.part(Verdicts).wait(message_id, seconds)
     return (await message_views(kernel.db, [message_id]))[message_id]
 
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import structlog
 
+from elsehu.background import woken
 from elsehu.contracts.errors import Invalid
 from elsehu.db import CONNECTION_LOST, UnitOfWork
 from elsehu.events import SIGNAL, Event, reading
@@ -66,7 +67,7 @@ class Notifier:
                 position = after
                 await self._save(uow, position)
             if len(events) < PAGE_EVENTS:
-                await self._rest()
+                await woken(self._woken, POLL_SECONDS)
 
     async def _tell(self, events: Sequence[Event], hooks: dict[str, str]) -> None:
         rendered = await self._registry.render(self._kernel, events)
@@ -87,9 +88,3 @@ class Notifier:
 
     async def _save(self, uow: UnitOfWork, position: Position) -> None:
         await uow.execute(SAVE, NAME, Cursor(position, self._kernel.now(), self._life).encode())
-
-    async def _rest(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._woken.wait()
-        self._woken.clear()

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 import structlog
 
+from elsehu.background import woken
 from elsehu.db import CONNECTION_LOST
 from elsehu.events import SIGNAL, Event, reading
 from elsehu.events.cursors import Cursor
@@ -44,7 +44,7 @@ class Relay:
                 self._is_oriented = False
                 await asyncio.sleep(RETRY_SECONDS)
             else:
-                await self._rest()
+                await woken(self._woken, POLL_SECONDS)
 
     async def _deliver_all(self) -> None:
         if not self._is_oriented:
@@ -56,10 +56,7 @@ class Relay:
     async def _rest(self) -> None:
         """Wait for the next signal. Under load, what is committed within a few milliseconds comes together."""
         await asyncio.sleep(PAUSE_SECONDS)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._woken.wait()
-        self._woken.clear()
+        await woken(self._woken, POLL_SECONDS)
 
     async def _orient(self) -> None:
         """Start after what is committed; later make sure that this is still the database that we stood in."""
