@@ -14,13 +14,15 @@ PIECE = 4 * 65_536
 """Letters of base64 decoded at once; a multiple of four."""
 
 NO_MEDIA = "not of the media type"
+SERVER_IS_AWAY = ("provider_unreachable", "provider_unavailable")
 
 
 async def fetch(context: PluginContext, instance: Instance, media: MediaContent) -> AsyncIterator[bytes]:
     """Yield a file's bytes.
 
     Raises Retryable while it may still come: a file that WhatsApp has dropped looks like a failed download, so
-    only who counts the tries can tell that it is gone. Raises Rejected where there is no file.
+    only who counts the tries can tell that it is gone. Raises Rejected where there is no file, and InstanceSick
+    where number or server are away, which says nothing about the file.
     """
     key = mapping(media.reference.get("key"))
     message_id = id_of(key)
@@ -47,8 +49,10 @@ async def _ask(context: PluginContext, instance: Instance, message_id: str) -> J
         if NO_MEDIA in error.detail:
             raise Rejected("media_missing", "Evolution says that this message has no file.") from None
         raise _not_yet(error.detail) from None
-    except InstanceSick as error:
-        raise _not_yet(error.detail) from None
+    except Retryable as error:
+        if error.code in SERVER_IS_AWAY:
+            raise InstanceSick(error.code, error.detail) from None
+        raise
 
 
 def _not_yet(why: str) -> Retryable:

@@ -14,7 +14,7 @@ from .identities import author, author_name, concerns_us, is_group, other_side
 from .kinds import Leaf, context_of, leaf_of, read
 from .parts import Part, id_of
 from .states import message_status
-from .structured import Content
+from .structured import VOTE, Content
 from .updates import protocol
 
 REFERRAL = ("sourceType", "sourceId", "sourceUrl", "title", "body", "thumbnailUrl", "ctwaClid", "ref")
@@ -124,8 +124,8 @@ def _decoded(inline: Any) -> bytes | None:
 
 
 def _reply_to(content: Content, context: Json) -> str | None:
-    vote = content.payload.get("pollVote")
-    return id_of({"id": vote["pollId"] if vote else context.get("stanzaId")})
+    is_vote = content.payload.get("type") == VOTE
+    return id_of({"id": content.payload["pollId"] if is_vote else context.get("stanzaId")})
 
 
 def _payload(content: Content, context: Json) -> Json:

@@ -108,7 +108,7 @@ async def _sticker(message: OutboundMessage) -> tuple[str, Body]:
 
 async def _location(message: OutboundMessage) -> tuple[str, Body]:
     """Send a place; name and address are demanded, so the coordinates stand in for them."""
-    place = mapping(message.payload.get("location"))
+    place = message.payload
     latitude, longitude = place.get("latitude"), place.get("longitude")
     where = f"{latitude}, {longitude}"
     body = {
@@ -132,7 +132,7 @@ async def _contacts(message: OutboundMessage) -> tuple[str, Body]:
 def _card(card: Json) -> Body:
     """Return one card; without `wuid` as digits, phones would not link the number."""
     phones = card.get("phones")
-    phone = text(phones[0]) if isinstance(phones, list | tuple) and phones else None
+    phone = text(mapping(phones[0]).get("phone")) if isinstance(phones, list | tuple) and phones else None
     if phone is None or not digits_of(phone):
         raise Rejected("contact_without_phone", f"The contact {card.get('name')!r} has no phone number. Add one.")
     optional = {name: text(card.get(name)) for name in ("organization", "email", "url")}
@@ -143,9 +143,8 @@ def _card(card: Json) -> Body:
 async def _reaction(message: OutboundMessage) -> tuple[str, Body]:
     if message.quoted is None:
         raise Rejected("reaction_without_message", "There is no message to react to. Name one in replyToId.")
-    reaction = message.payload.get("reaction")
-    emoji = reaction.get("emoji") if isinstance(reaction, Mapping) else reaction
-    return "sendReaction", {"key": _key(message, message.quoted), "reaction": emoji or ""}
+    emoji = message.payload.get("emoji") or ""
+    return "sendReaction", {"key": _key(message, message.quoted), "reaction": emoji}
 
 
 def _to(message: OutboundMessage) -> Body:

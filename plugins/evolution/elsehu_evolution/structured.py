@@ -1,11 +1,11 @@
 """Messages whose content has a structure: places, cards, choices, polls, and what we have no kind for.
 
-Each reader takes the leaf of a message and returns its `Content`, whose payload has one key by subject:
-`location`, `contacts`, `interactive`, `poll`, `pollVote` or `unsupported`.
+Each reader takes the leaf of a message and returns its `Content`. Payloads have the shape in which Elsehu takes
+the same things for sending, and a `type` where one kind has several.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +16,10 @@ from elsehu.plugin import Kind, MediaContent
 from .flavours import EMPTY, Json, Unreadable, decimal, mapping, text, whole
 
 LONGEST_CARD = 64_000
+VOTE = "poll_vote"
 NEVER_OPEN = frozenset({"pinInChatMessage"})
-CARD_PHONE = re.compile(r"^(?:[\w-]+\.)?TEL([^:\r\n]*):([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
+CARD_PHONE = re.compile(r"^(?:([\w-]+)\.)?TEL([^:\r\n]*):([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
+CARD_LABEL = re.compile(r"^([\w-]+)\.X-ABLabel:([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
 CARD_NAME = re.compile(r"^FN[^:\r\n]*:([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
 CARD_WHATSAPP = re.compile(r"waid=(\d+)")
 FLOW_TYPES = {"quick_reply": "button_reply", "single_select": "list_reply", "menu_options": "list_reply"}
@@ -38,13 +40,13 @@ class Content:
 
 def location(value: Any) -> Content:
     """Read a place."""
-    return Content(Kind.LOCATION, None, {"location": _place(mapping(value), is_live=False)})
+    return Content(Kind.LOCATION, None, _place(mapping(value), is_live=False))
 
 
 def live_location(value: Any) -> Content:
     """Read where somebody is now; further positions come as messages of their own."""
     leaf = mapping(value)
-    return Content(Kind.LOCATION, text(leaf.get("caption")), {"location": _place(leaf, is_live=True)})
+    return Content(Kind.LOCATION, text(leaf.get("caption")), _place(leaf, is_live=True))
 
 
 def _place(leaf: Json, *, is_live: bool) -> Json:
@@ -71,13 +73,15 @@ def _card(leaf: Json) -> Json:
     vcard = text(leaf.get("vcard")) or ""
     named = CARD_NAME.search(vcard)
     name = text(leaf.get("displayName")) or (named[1].strip() if named else "")
-    phones = [_card_phone(found[1], found[2]) for found in CARD_PHONE.finditer(vcard)]
+    labels = {found[1]: found[2].strip() for found in CARD_LABEL.finditer(vcard)}
+    phones = [_card_phone(found[1], found[2], found[3], labels) for found in CARD_PHONE.finditer(vcard)]
     return {"name": name, "phones": phones, "vcard": vcard if len(vcard) <= LONGEST_CARD else None}
 
 
-def _card_phone(parameters: str, number: str) -> str:
+def _card_phone(item: str | None, parameters: str, number: str, labels: Mapping[str, str]) -> Json:
     on_whatsapp = CARD_WHATSAPP.search(parameters)
-    return f"+{on_whatsapp[1]}" if on_whatsapp else number.strip()
+    phone = f"+{on_whatsapp[1]}" if on_whatsapp else number.strip()
+    return {"phone": phone, "type": labels.get(item or "")}
 
 
 def button_reply(value: Any) -> Content:
@@ -111,8 +115,7 @@ def flow_reply(value: Any) -> Content:
 
 def _reply(kind: str, chosen: Any, title: Any, **more: Any) -> Content:
     words = text(title) or text(chosen)
-    payload = {"type": kind, "id": text(chosen), "title": text(title), **more}
-    return Content(Kind.INTERACTIVE, words, {"interactive": payload})
+    return Content(Kind.INTERACTIVE, words, {"type": kind, "id": text(chosen), "title": text(title), **more})
 
 
 def _json(value: Any) -> Json:
@@ -129,8 +132,8 @@ def poll(value: Any) -> Content:
     names = [mapping(option).get("optionName") for option in options] if type(options) is list else []
     question = text(leaf.get("name"))
     selectable = whole(leaf.get("selectableOptionsCount")) or 0
-    shown = {"name": question, "options": _texts(names), "selectable": selectable}
-    return Content(Kind.INTERACTIVE, question, {"poll": shown})
+    shown = {"type": "poll", "name": question, "options": _texts(names), "selectable": selectable}
+    return Content(Kind.INTERACTIVE, question, shown)
 
 
 def poll_vote(value: Any) -> Content | None:
@@ -140,8 +143,9 @@ def poll_vote(value: Any) -> Content | None:
     if type(chosen) is not list:
         return None
     options = _texts(chosen)
-    vote = {"pollId": text(mapping(leaf.get("pollCreationMessageKey")).get("id")), "options": options}
-    return Content(Kind.INTERACTIVE, ", ".join(options) or None, {"pollVote": vote}, opens=False)
+    poll_id = text(mapping(leaf.get("pollCreationMessageKey")).get("id"))
+    vote = {"type": VOTE, "pollId": poll_id, "options": options}
+    return Content(Kind.INTERACTIVE, ", ".join(options) or None, vote, opens=False)
 
 
 def _texts(values: Iterable[Any]) -> list[str]:
@@ -152,8 +156,7 @@ def unsupported(name: str, leaf: Json) -> Content:
     """Label what there is no kind for, with the words that it has."""
     label = CAMEL.sub(" ", name.removesuffix("Message"))[:60].capitalize()
     words = _words(leaf) or _words(mapping(leaf.get("body"))) or _words(mapping(leaf.get("product")))
-    payload = {"unsupported": {"type": name[:60], "label": label}}
-    return Content(Kind.UNSUPPORTED, words, payload, opens=name not in NEVER_OPEN)
+    return Content(Kind.UNSUPPORTED, words, {"type": name[:60], "label": label}, opens=name not in NEVER_OPEN)
 
 
 def _words(leaf: Json) -> str | None:

@@ -6,7 +6,7 @@ import pytest
 from elsehu_evolution.media import PIECE, fetch
 from elsehu_evolution.testing import samples
 
-from elsehu.plugin import MediaContent, ProviderError, Rejected, Retryable
+from elsehu.plugin import InstanceSick, MediaContent, ProviderError, Rejected, Retryable
 
 from .conftest import KEY, World
 
@@ -76,7 +76,7 @@ async def test_a_server_or_number_that_is_away(world: World, state: str) -> None
     message_id = world.standin.customer(phone="5511988887777", instance="wa").sends_image()
     getattr(world.standin, state)()
     if state == "stop":
-        assert isinstance(await failure(world, referring(message_id)), Retryable)
+        assert isinstance(await failure(world, referring(message_id)), InstanceSick)
     else:
         assert await fetched(world, referring(message_id))
 

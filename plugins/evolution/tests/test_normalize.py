@@ -87,17 +87,27 @@ def file(mime_type: str, size: int | None = None, name: str | None = None, **mor
 def place(latitude: float, longitude: float, name: Any, address: Any, *, live: bool = False) -> Essence:
     """Expect a location."""
     shown = {"latitude": latitude, "longitude": longitude, "name": name, "address": address, "isLive": live}
-    return {"payload": {"location": shown}}
+    return {"payload": shown}
 
 
 def unsupported(name: str, label: str) -> Essence:
     """Expect a label for what there is no kind for."""
-    return {"payload": {"unsupported": {"type": name, "label": label}}}
+    return {"payload": {"type": name, "label": label}}
 
 
 def reply(kind: str, chosen: str, title: str, **more: Any) -> Essence:
     """Expect the choice of a button or from a list."""
-    return {"payload": {"interactive": {"type": kind, "id": chosen, "title": title, **more}}, "reply_to": "3EB0X"}
+    return {"payload": {"type": kind, "id": chosen, "title": title, **more}, "reply_to": "3EB0X"}
+
+
+def poll(name: str, *options: str, selectable: int) -> Essence:
+    """Expect a poll."""
+    return {"payload": {"type": "poll", "name": name, "options": list(options), "selectable": selectable}}
+
+
+def mobile(phone: str) -> list[Essence]:
+    """Expect the one phone of a card."""
+    return [{"phone": phone, "type": "Celular"}]
 
 
 def status(message_id: str, status: Status, **more: Any) -> list[Essence]:
@@ -259,7 +269,7 @@ SAYS: dict[str, list[Essence]] = {
     "messages.upsert-business-text-reply": business(Kind.TEXT, "resp", reply_to="wamid.AAA1"),
     "messages.upsert-buttons-response": said(Kind.INTERACTIVE, "Sim", **reply("button_reply", "yes", "Sim")),
     "messages.upsert-contact": said(
-        Kind.CONTACTS, payload={"contacts": [{"name": "João", "phones": ["+5511977776666"], "vcard": JOAO}]}
+        Kind.CONTACTS, payload={"contacts": [{"name": "João", "phones": mobile("+5511977776666"), "vcard": JOAO}]}
     ),
     "messages.upsert-contacts-array": said(
         Kind.CONTACTS,
@@ -308,18 +318,14 @@ SAYS: dict[str, list[Essence]] = {
     "messages.upsert-offline-append": said(Kind.TEXT, "chegou enquanto offline"),
     "messages.upsert-order": said(Kind.UNSUPPORTED, "pedido", **unsupported("orderMessage", "Order")),
     "messages.upsert-pin": said(Kind.UNSUPPORTED, opens=False, **unsupported("pinInChatMessage", "Pin in chat")),
-    "messages.upsert-poll-creation": said(
-        Kind.INTERACTIVE, "Qual?", payload={"poll": {"name": "Qual?", "options": ["A", "B"], "selectable": 0}}
-    ),
-    "messages.upsert-poll-creation-v3": said(
-        Kind.INTERACTIVE, "Qual?", payload={"poll": {"name": "Qual?", "options": ["A", "B"], "selectable": 1}}
-    ),
+    "messages.upsert-poll-creation": said(Kind.INTERACTIVE, "Qual?", **poll("Qual?", "A", "B", selectable=0)),
+    "messages.upsert-poll-creation-v3": said(Kind.INTERACTIVE, "Qual?", **poll("Qual?", "A", "B", selectable=1)),
     "messages.upsert-poll-vote": said(
         Kind.INTERACTIVE,
         "Sim",
         opens=False,
         reply_to="3EB043AD788285021C1C47",
-        payload={"pollVote": {"pollId": "3EB043AD788285021C1C47", "options": ["Sim"]}},
+        payload={"type": "poll_vote", "pollId": "3EB043AD788285021C1C47", "options": ["Sim"]},
     ),
     "messages.upsert-poll-vote-unknown-poll": NOTHING,
     "messages.upsert-product": said(Kind.UNSUPPORTED, "Camisa", **unsupported("productMessage", "Product")),
@@ -352,12 +358,12 @@ SAYS: dict[str, list[Essence]] = {
         Kind.CONTACTS,
         payload={
             "contacts": [
-                {"name": name, "phones": [f"+{phone}"], "vcard": SENT_CARD.format(name, phone)}
+                {"name": name, "phones": mobile(f"+{phone}"), "vcard": SENT_CARD.format(name, phone)}
                 for name, phone in (("Ana", "5511977776666"), ("Bia", "5511966665555"))
             ]
         },
     ),
-    "send.message-sendContact-one": echo(Kind.CONTACTS, payload={"contacts": [("Ana", ["+5511977776666"])]}),
+    "send.message-sendContact-one": echo(Kind.CONTACTS, payload={"contacts": [("Ana", mobile("+5511977776666"))]}),
     "send.message-sendList": echo(Kind.UNSUPPORTED, "Menu", **unsupported("listMessage", "List")),
     "send.message-sendLocation": echo(Kind.LOCATION, **place(-23.55, -46.63, "Loja", "Av. Paulista 1000")),
     "send.message-sendMedia-audio-base64": echo(Kind.AUDIO, **file("audio/mpeg", 16527)),
@@ -368,9 +374,7 @@ SAYS: dict[str, list[Essence]] = {
     "send.message-sendMedia-image-base64": echo(Kind.IMAGE, "legenda", **file("image/png", 531)),
     "send.message-sendMedia-image-url": echo(Kind.IMAGE, **file("image/jpeg", 531)),
     "send.message-sendMedia-video-base64": echo(Kind.VIDEO, "v", **file("video/mp4", 2709)),
-    "send.message-sendPoll": echo(
-        Kind.INTERACTIVE, "Gostou?", payload={"poll": {"name": "Gostou?", "options": ["Sim", "Não"], "selectable": 1}}
-    ),
+    "send.message-sendPoll": echo(Kind.INTERACTIVE, "Gostou?", **poll("Gostou?", "Sim", "Não", selectable=1)),
     "send.message-sendReaction": reaction(SECOND, "👍"),
     "send.message-sendReaction-heart": reaction(SECOND, "❤️"),
     "send.message-sendReaction-remove": reaction(SECOND, ""),
@@ -760,7 +764,7 @@ def test_a_form_that_was_filled_in() -> None:
     body = body_of("messages.upsert-interactive-response")
     flow = {"name": "flow", "paramsJson": '{"flow_token":"t","city":"SP"}', "version": 3}
     body["data"]["message"]["interactiveResponseMessage"]["nativeFlowResponseMessage"] = flow
-    interactive = _message(body).payload["interactive"]
+    interactive = _message(body).payload
     assert interactive["type"] == "flow_reply"
     assert interactive["data"] == {"flow_token": "t", "city": "SP"}
 
@@ -769,7 +773,7 @@ def test_votes_that_were_taken_back() -> None:
     body = body_of("messages.upsert-poll-vote")
     body["data"]["message"]["pollUpdateMessage"]["vote"]["selectedOptions"] = []
     event = _message(body)
-    assert (event.text, event.opens, event.payload["pollVote"]["options"]) == (None, False, [])
+    assert (event.text, event.opens, event.payload["options"]) == (None, False, [])
 
 
 def test_files_whose_bytes_are_no_base64_are_fetched() -> None:

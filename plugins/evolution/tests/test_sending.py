@@ -151,10 +151,10 @@ WIRE: list[tuple[str, OutboundMessage, str, dict[str, Any]]] = [
         "sendSticker",
         {"number": NUMBER, "sticker": b64(PNG)},
     ),
-    ("location", outbound(Kind.LOCATION, payload={"location": PLACE}), "sendLocation", {"number": NUMBER, **PLACE}),
+    ("location", outbound(Kind.LOCATION, payload=PLACE), "sendLocation", {"number": NUMBER, **PLACE}),
     (
         "location without names, which are demanded",
-        outbound(Kind.LOCATION, payload={"location": {"latitude": -23.55, "longitude": -46.63}}),
+        outbound(Kind.LOCATION, payload={"latitude": -23.55, "longitude": -46.63}),
         "sendLocation",
         {**{"number": NUMBER, **PLACE}, "name": "-23.55, -46.63", "address": "-23.55, -46.63"},
     ),
@@ -162,7 +162,11 @@ WIRE: list[tuple[str, OutboundMessage, str, dict[str, Any]]] = [
         "contacts",
         outbound(
             Kind.CONTACTS,
-            payload={"contacts": [{"name": "Ana", "phones": ["+55 11 97777-6666"], "organization": "ACME"}]},
+            payload={
+                "contacts": [
+                    {"name": "Ana", "phones": [{"phone": "+55 11 97777-6666", "type": None}], "organization": "ACME"}
+                ]
+            },
         ),
         "sendContact",
         {
@@ -179,13 +183,13 @@ WIRE: list[tuple[str, OutboundMessage, str, dict[str, Any]]] = [
     ),
     (
         "reaction",
-        outbound(Kind.REACTION, payload={"reaction": {"emoji": "👍"}}, quoted=QUOTED),
+        outbound(Kind.REACTION, payload={"emoji": "👍"}, quoted=QUOTED),
         "sendReaction",
         {"key": QUOTE["quoted"]["key"], "reaction": "👍"},
     ),
     (
         "reaction taken back",
-        outbound(Kind.REACTION, payload={"reaction": {"emoji": ""}}, quoted=QUOTED),
+        outbound(Kind.REACTION, payload={"emoji": ""}, quoted=QUOTED),
         "sendReaction",
         {"key": QUOTE["quoted"]["key"], "reaction": ""},
     ),
@@ -246,7 +250,7 @@ IMPOSSIBLE: list[tuple[str, OutboundMessage]] = [
     ("media_not_audio", outbound(Kind.AUDIO, media=stored(PDF, "application/pdf", is_voice=True))),
     ("contacts_missing", outbound(Kind.CONTACTS)),
     ("contact_without_phone", outbound(Kind.CONTACTS, payload={"contacts": [{"name": "Ana", "phones": []}]})),
-    ("reaction_without_message", outbound(Kind.REACTION, payload={"reaction": {"emoji": "👍"}})),
+    ("reaction_without_message", outbound(Kind.REACTION, payload={"emoji": "👍"})),
 ]
 
 
