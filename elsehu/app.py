@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from elsehu import health
-from elsehu.background import Run, running
+from elsehu.background import Background, Run, running
 from elsehu.desk import timeline
 from elsehu.desk.realtime import CLIENT_EVENTS as DESK_CLIENT_EVENTS
 from elsehu.desk.routes import OPERATIONS as DESK
@@ -55,15 +55,18 @@ def create_app(settings: Settings, plugins: Plugins) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_kernel(settings, plugins) as kernel:
             app.state.kernel = kernel
-            async with running(provide_parts(kernel)):
+            async with running(provide_parts(kernel)) as background:
+                kernel.provide(Background, background)
                 yield
 
-    return Starlette(
+    app = Starlette(
         routes=routes(settings, plugins),
         lifespan=lifespan,
         middleware=middleware_of(settings),
         exception_handlers=dict(EXCEPTION_HANDLERS),
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 def operations_of(plugins: Plugins) -> list[Operation]:

@@ -30,29 +30,43 @@ async def woken(event: asyncio.Event, seconds: float) -> bool:
     return True
 
 
-async def keep_running(name: str, run: Run) -> None:
-    """Run `run` for ever: where it raises, log it, pause (longer each time in a row), and start it anew."""
-    pause = FIRST_PAUSE
-    while True:
-        started = asyncio.get_running_loop().time()
-        try:
-            await run()
-            log.error("background_task_returned", task=name)
-        except CONNECTION_LOST as error:
-            log.warning("background_task_waits", task=name, error=type(error).__name__)
-        except Exception:
-            log.exception("background_task_broke", task=name)
-        lived = asyncio.get_running_loop().time() - started
-        pause = FIRST_PAUSE if lived > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
-        await asyncio.sleep(pause)
+class Background:
+    """What runs in the background of this process."""
+
+    def __init__(self) -> None:
+        self._running: set[str] = set()
+
+    def is_running(self, name: str) -> bool:
+        """Whether the task `name` runs now: it is there, and not waiting to be started anew."""
+        return name in self._running
+
+    async def keep_running(self, name: str, run: Run) -> None:
+        """Run `run` for ever: where it raises, log it, pause (longer each time in a row), and start it anew."""
+        pause = FIRST_PAUSE
+        while True:
+            started = asyncio.get_running_loop().time()
+            self._running.add(name)
+            try:
+                await run()
+                log.error("background_task_returned", task=name)
+            except CONNECTION_LOST as error:
+                log.warning("background_task_waits", task=name, error=type(error).__name__)
+            except Exception:
+                log.exception("background_task_broke", task=name)
+            finally:
+                self._running.discard(name)
+            lived = asyncio.get_running_loop().time() - started
+            pause = FIRST_PAUSE if lived > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
+            await asyncio.sleep(pause)
 
 
 @asynccontextmanager
-async def running(tasks: Mapping[str, Run]) -> AsyncIterator[None]:
+async def running(tasks: Mapping[str, Run]) -> AsyncIterator[Background]:
     """Keep `tasks` running while the block runs; then cancel them and wait for their end."""
-    started = [asyncio.create_task(keep_running(name, run), name=name) for name, run in tasks.items()]
+    background = Background()
+    started = [asyncio.create_task(background.keep_running(name, run), name=name) for name, run in tasks.items()]
     try:
-        yield
+        yield background
     finally:
         for task in started:
             task.cancel()

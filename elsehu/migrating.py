@@ -1,6 +1,9 @@
 """Migrations: what a migration file uses, and running those of the kernel and the enabled plugins."""
 
+import logging
 import os
+from contextlib import redirect_stdout
+from io import StringIO
 
 import asyncpg
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
@@ -53,9 +56,11 @@ async def migrate(database_url: str, plugins: Plugins | None = None) -> list[str
 
 
 async def _forwards() -> list[str]:
+    logging.getLogger("piccolo").setLevel(logging.WARNING)
     names = BaseMigrationManager().get_sorted_app_names()
     for name in names:
-        result = await ForwardsMigrationManager(app_name=name, migration_id="all").run()
+        with redirect_stdout(StringIO()):
+            result = await ForwardsMigrationManager(app_name=name, migration_id="all").run()
         if not result.success:
             raise RuntimeError(f"migrating {name} failed: {result.message}")
     return list(names)

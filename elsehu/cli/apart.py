@@ -42,11 +42,11 @@ def web(program: Program, host: str | None, port: int | None) -> None:
 @click.pass_obj
 def worker(program: Program) -> None:
     """Run background jobs, one at a time. Run several for more."""
+    os.nice(BACKGROUND_NICENESS)
     settings = _ready(program)
     from elsehu.worker import jobs_of, work
 
     jobs_of(program.plugins)
-    os.nice(BACKGROUND_NICENESS)
     work(settings)
 
 
@@ -54,10 +54,10 @@ def worker(program: Program) -> None:
 @click.pass_obj
 def scheduler(program: Program) -> None:
     """Ask for the periodic jobs at their times. One is enough; two do no harm."""
+    os.nice(BACKGROUND_NICENESS)
     settings = _ready(program)
     from elsehu.worker import schedule
 
-    os.nice(BACKGROUND_NICENESS)
     schedule(settings, program.plugins)
 
 
