@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from elsehu.clock import from_epoch, isoformat
 from elsehu.contracts.errors import Conflict, DomainError, PermissionDenied, Unauthenticated
 from elsehu.contracts.user import Caller
 from elsehu.events.cursors import read_cursor
@@ -32,7 +33,8 @@ async def auth(kernel: Kernel, caller: Caller, session: "Session", data: Auth) -
 def who(caller: Caller) -> dict[str, Any]:
     """Return what a socket is told of its own user."""
     user_id = str(caller.user_id) if caller.user_id else None
-    return {"user": {"id": user_id, "name": caller.name, "role": caller.role}, "expiresAt": caller.expires_at}
+    expires_at = None if caller.expires_at is None else isoformat(from_epoch(caller.expires_at))
+    return {"user": {"id": user_id, "name": caller.name, "role": caller.role}, "expiresAt": expires_at}
 
 
 async def resume(kernel: Kernel, caller: Caller, session: "Session", data: Resume) -> Mapping[str, Any]:
