@@ -16,6 +16,7 @@ from elsehu.contracts.errors import NotFound, Unauthenticated
 from elsehu.contracts.user import Caller, Role
 from elsehu.events import Change, Event, record
 from elsehu.http.operations import Authenticator, routes_of
+from elsehu.http.problems import EXCEPTION_HANDLERS
 from elsehu.ids import new_id, new_token
 from elsehu.kernel import Kernel, open_kernel
 from elsehu.plugins import Plugins
@@ -150,4 +151,5 @@ def create_app(settings: Settings, people: People, plugins: Plugins) -> Starlett
             async with running({"hub": hub.run, "relay": relay.run, "notifier": notifier.run}):
                 yield
 
-    return Starlette(routes=[WebSocketRoute("/ws", socket_endpoint), *routes_of(OPERATIONS)], lifespan=lifespan)
+    routes = [WebSocketRoute("/ws", socket_endpoint), *routes_of(OPERATIONS)]
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers=dict(EXCEPTION_HANDLERS))
