@@ -32,7 +32,10 @@ CONNECTION_LOST = (
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
 )
-"""What is raised while PostgreSQL is away or restarting: nothing was committed, trying again may help."""
+"""What is raised while PostgreSQL is away or restarting: nothing was committed, trying again may help.
+
+InternalClientError is what asyncpg says when a connection is cut in the very moment in which it is used.
+"""
 
 
 class Dialect(PostgresEngine):

@@ -125,7 +125,7 @@ async def create(uow: UnitOfWork, files: Sequence[NewFile]) -> None:
     if not files:
         return
     await claim(uow, [file.storage_key for file in files if file.storage_key])
-    await uow.execute(_INSERT, orjson.dumps([asdict(file) for file in files]).decode())
+    await uow.execute(_INSERT, orjson.dumps([asdict(file) for file in files], default=_as_text).decode())
     if any(file.state == "pending" for file in files):
         uow.signal(FETCH_SIGNAL)
 
@@ -144,6 +144,12 @@ async def create_pending(uow: UnitOfWork, instance_id: UUID, content: MediaConte
     file = pending_file(instance_id, content)
     await create(uow, [file])
     return file.id
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, UUID):  # asyncpg's own kind, which orjson does not know
+        return str(value)
+    raise TypeError(f"{type(value).__name__} in a file's reference: give it as JSON has it")
 
 
 _INSERT = """

@@ -1,20 +1,35 @@
-"""The media slice alone as a web process."""
+"""The media slice alone as a web process.
 
-from collections.abc import Mapping
+`python -m tests.media.web <settings as JSON>` serves it in a process of its own, with a fetcher whose provider
+gives each file as one zero a second, and prints its URL.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
 from uuid import UUID
 
+import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from elsehu.contracts.errors import Unauthenticated
-from elsehu.contracts.user import Caller
+from elsehu.contracts.user import Caller, Role
+from elsehu.db import UnitOfWork
 from elsehu.http.operations import Authenticator, kernel_of, routes_of
 from elsehu.http.problems import EXCEPTION_HANDLERS
-from elsehu.kernel import Kernel
+from elsehu.instances.directory import Directory
+from elsehu.kernel import Kernel, open_kernel
+from elsehu.media.fetcher import Fetcher
 from elsehu.media.routes import OPERATIONS
 from elsehu.media.serving import serve
+from elsehu.plugins import load_plugins
+from elsehu.settings import Settings
+from elsehu.testing.serving import running_server
+
+from .provider import FileProvider, entries
 
 
 class Tokens(Authenticator):
@@ -41,3 +56,27 @@ def media_app(kernel: Kernel, callers: Mapping[str, Caller]) -> Starlette:
     app.state.kernel = kernel
     kernel.provide(Authenticator, Tokens(callers))  # type: ignore[type-abstract]
     return app
+
+
+async def slowly() -> AsyncIterator[bytes]:
+    for _ in range(3600):
+        yield b"\0"
+        await asyncio.sleep(1)
+
+
+async def nobody_told(uow: UnitOfWork, media_ids: Sequence[UUID]) -> None:
+    pass
+
+
+async def main(settings: Settings) -> None:
+    plugins = load_plugins(settings, entries(FileProvider({"slow": slowly})))
+    async with open_kernel(settings, plugins) as kernel:
+        kernel.provide(Directory, Directory(kernel))
+        app = media_app(kernel, {"ana": Caller(Role.OPERATOR, None, "ana")})
+        async with running_server(app) as server:
+            print(server.url, flush=True)
+            await Fetcher(kernel, nobody_told).run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Settings(**orjson.loads(sys.argv[1]))))
