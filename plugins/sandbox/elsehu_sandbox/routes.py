@@ -99,7 +99,7 @@ async def _scan(deliveries: Deliveries, call: Call[None, NoQuery]) -> Connection
     return Connection(status=report.status.value, detail=report.detail)
 
 
-async def _phone(call: Call[None, PhoneQuery]) -> PhonePage:
+async def _phone(call: Call[None, PhoneQuery]) -> dict[str, Any]:
     context, instance = await _of(call)
     return page(phone_of(context, instance), call.query)
 
@@ -111,7 +111,7 @@ def _reached(phone: Phone, start: int, kind: str | None) -> Iterator[tuple[int, 
             yield offset, line
 
 
-def page(phone: Phone, query: PhoneQuery) -> PhonePage:
+def page(phone: Phone, query: PhoneQuery) -> dict[str, Any]:
     """Return one page of what reached the phone. Raises Invalid for a cursor that is none."""
     try:
         found = list(islice(_reached(phone, query.cursor, query.type), query.limit + 1))
@@ -120,4 +120,4 @@ def page(phone: Phone, query: PhoneQuery) -> PhonePage:
         raise Invalid("invalid_cursor", "The cursor cannot be read.", errors=[problem]) from None
     shown = found[: query.limit]
     more = len(found) > query.limit
-    return PhonePage(items=[dict(line) for _, line in shown], next_cursor=str(shown[-1][0]) if more else None)
+    return {"items": [line for _, line in shown], "nextCursor": str(shown[-1][0]) if more else None}

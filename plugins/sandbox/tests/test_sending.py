@@ -169,7 +169,8 @@ async def test_a_message_given_up_while_slow_does_not_arrive(world: World) -> No
     instance = world.instance()
     world.order_faults(instance, {"kind": "slow", "seconds": 60})
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(world.plugins.send(instance, outbound()), 0.05)
+        async with asyncio.timeout(0.05):
+            await world.plugins.send(instance, outbound())
     assert world.arrived(instance) == []
 
 
