@@ -51,15 +51,15 @@ RANK: Mapping[Status, int] = {
     Status.PENDING: 0,
     Status.SENDING: 1,
     Status.UNCONFIRMED: 2,
-    Status.FAILED: 3,
-    Status.SENT: 4,
+    Status.SENT: 3,
+    Status.FAILED: 4,
     Status.DELIVERED: 5,
+    Status.RECEIVED: 5,
     Status.READ: 6,
     Status.PLAYED: 7,
-    Status.RECEIVED: 5,
 }
-"""A status replaces one of lower rank. A provider's real `sent` or `delivered` therefore wins over `failed`
-and `unconfirmed`, while `failed` never wins over what has left. An inbound message is born `received`, beside
+"""A status replaces one of lower rank, whatever the order in which they come. A provider may still fail what
+it took (`failed` wins over `sent`), but not what arrived. An inbound message is born `received`, beside
 `delivered`, so that `read` moves it on."""
 
 

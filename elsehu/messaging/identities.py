@@ -44,10 +44,13 @@ class Person:
     added: dict[Key, Identity] = field(default_factory=dict)
 
     def is_called(self, name: str | None, at: datetime) -> None:
-        """Take over a profile name, unless a newer one is known. An empty name never counts."""
-        if not name or name == self.profile_name:
+        """Take over a profile name, unless a newer one is known. An empty name never counts.
+
+        Of two names of the same second the greater text wins, so that the order of arrival does not matter.
+        """
+        if not name:
             return
-        if self.profile_name_at is None or at >= self.profile_name_at:
+        if self.profile_name_at is None or (at, name) > (self.profile_name_at, self.profile_name):
             self.profile_name, self.profile_name_at, self.is_changed = name, at, True
 
     def is_back(self) -> None:

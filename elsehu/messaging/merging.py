@@ -18,7 +18,8 @@ ORDER BY id FOR UPDATE
 FILL = """
 UPDATE contacts k SET
     name = CASE WHEN k.name = '' THEN l.name ELSE k.name END,
-    profile_name = CASE WHEN coalesce(l.profile_name_at, '-infinity') > coalesce(k.profile_name_at, '-infinity')
+    profile_name = CASE WHEN (coalesce(l.profile_name_at, '-infinity'), l.profile_name)
+                           > (coalesce(k.profile_name_at, '-infinity'), k.profile_name)
                         THEN l.profile_name ELSE k.profile_name END,
     profile_name_at = greatest(k.profile_name_at, l.profile_name_at),
     phone = coalesce(k.phone, l.phone), email = coalesce(k.email, l.email),

@@ -1,0 +1,1 @@
+"""Measures Elsehu beside its floors, in one run: `make bench`."""
