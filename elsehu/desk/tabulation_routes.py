@@ -32,7 +32,8 @@ async def create_tabulation(call: Call[TabulationIn, NoQuery]) -> View:
 
 async def change_tabulation(call: Call[TabulationPatch, NoQuery]) -> View:
     """What is left out stays. Conversations that were closed with it keep its old name."""
-    tabulation_id, changes = call.path_id(), call.body.model_dump(exclude_unset=True)
+    tabulation_id = call.path_id()
+    changes = call.body.model_dump(include=call.body.model_fields_set)
     async with call.transaction() as uow:
         row = await tabulations.change(uow, tabulation_id, changes)
         await _audit(uow, call, "tabulation_changed", tabulation_id, changes)

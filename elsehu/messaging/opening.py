@@ -16,7 +16,7 @@ OPEN = """
 INSERT INTO conversations (id, contact_id, instance_id, status, assigned_to, assigned_at, opened_at,
                            last_activity_at, tags, window_expires_at)
 SELECT $1, $2, $3, CASE WHEN $4::uuid IS NULL THEN 'queued' ELSE 'assigned' END, $4,
-       CASE WHEN $4::uuid IS NOT NULL THEN $5 END, $5, $5, '{}',
+       CASE WHEN $4::uuid IS NOT NULL THEN $5::timestamptz END, $5, $5, '{}',
        (SELECT max(window_expires_at) FROM conversations WHERE contact_id = $2 AND instance_id = $3)
 ON CONFLICT (contact_id, instance_id) WHERE status <> 'closed' DO NOTHING
 RETURNING id

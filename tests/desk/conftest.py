@@ -70,10 +70,8 @@ async def closed(client: ApiClient, conversation: str, tabulation: dict[str, Any
 
 async def events_of(server: RunningServer, conversation: str) -> list[tuple[str, Any]]:
     """Return the types and data of the events of a conversation that nobody's message caused."""
-    rows = await server.kernel.db.fetch(
-        "SELECT type, data::text AS data FROM events WHERE conversation_id = $1 AND type LIKE 'conversation:%' ORDER BY seq",
-        UUID(conversation),
-    )
+    sql = "SELECT type, data FROM events WHERE conversation_id = $1 AND type LIKE 'conversation:%' ORDER BY seq"
+    rows = await server.kernel.db.fetch(sql, UUID(conversation))
     return [(row["type"], row["data"]) for row in rows]
 
 

@@ -57,9 +57,7 @@ async def test_a_supervisor_gives_a_conversation_to_anybody_active(
     assert entry["details"] == {"to": {"id": operator.user["id"], "name": operator.user["name"]}}
 
 
-async def test_nobody_gives_to_who_is_not_active(
-    admin: ApiClient, colleague: ApiClient, waiting: Conversation
-) -> None:
+async def test_nobody_gives_to_who_is_not_active(admin: ApiClient, colleague: ApiClient, waiting: Conversation) -> None:
     conversation = await waiting()
     await admin.post(f"/api/users/{colleague.user['id']}/deactivate")
     for verb in ("assign", "transfer"):
@@ -93,9 +91,7 @@ class TestManyAtOnce:
             people = [await stack.enter_async_context(log_in_as(server, "OPERATOR")) for _ in range(50)]
             async with server.kernel.db.transaction() as uow:
                 await uow.execute("SELECT 1 FROM conversations WHERE id = $1 FOR UPDATE", UUID(conversation))
-                pressed = [
-                    asyncio.create_task(one.post(f"/api/conversations/{conversation}/assign")) for one in people
-                ]
+                pressed = [asyncio.create_task(one.post(f"/api/conversations/{conversation}/assign")) for one in people]
                 await all_wait(server, 50)
             answers = await asyncio.gather(*pressed)
         statuses = sorted(answer.status_code for answer in answers)
@@ -182,9 +178,7 @@ async def test_a_supervisor_moves_what_is_somebodys(
     supervisor: ApiClient, operator: ApiClient, colleague: ApiClient, waiting: Conversation
 ) -> None:
     conversation = await taken(operator, await waiting())
-    answer = await supervisor.post(
-        f"/api/conversations/{conversation}/transfer", {"userId": colleague.user["id"]}
-    )
+    answer = await supervisor.post(f"/api/conversations/{conversation}/transfer", {"userId": colleague.user["id"]})
     assert answer.json()["assignedTo"]["id"] == colleague.user["id"]
     assert (await supervisor.post(f"/api/conversations/{conversation}/release")).json()["status"] == "queued"
 
