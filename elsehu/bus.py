@@ -47,7 +47,7 @@ class HealingRedisBackend(BroadcastBackend):
             with suppress(asyncio.CancelledError):
                 await self._reader
         with suppress(RedisError, OSError):
-            await self._pubsub.aclose()
+            await self._pubsub.aclose()  # type: ignore[no-untyped-call]
         await self._redis.aclose()
 
     async def subscribe(self, channel: str) -> None:
@@ -83,7 +83,7 @@ class HealingRedisBackend(BroadcastBackend):
 
     async def _start_anew(self) -> None:
         with suppress(RedisError, OSError):
-            await self._pubsub.aclose()
+            await self._pubsub.aclose()  # type: ignore[no-untyped-call]
         self._pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
         with suppress(RedisError, OSError):
             await self._pubsub.subscribe(*self._channels)
@@ -109,6 +109,7 @@ class Bus:
     def __init__(self, broadcast: Broadcast) -> None:
         self._broadcast = broadcast
         self._tasks: list[asyncio.Task[None]] = []
+        self._one_at_a_time = asyncio.Lock()  # broadcaster forgets one of two that begin on a channel together
 
     async def publish(self, channel: str, hint: dict[str, Any]) -> None:
         """Publish `hint` (JSON-ready) to all processes; while Redis is away it is dropped, with a log line."""
@@ -120,13 +121,14 @@ class Bus:
     async def listen(self, channel: str, listener: Listener) -> None:
         """Have `listener` called with each hint on `channel`, in order, until the bus closes."""
         started = asyncio.Event()
-        self._tasks.append(asyncio.create_task(self._listen(channel, listener, started)))
-        await started.wait()
+        async with self._one_at_a_time:
+            self._tasks.append(asyncio.create_task(self._listen(channel, listener, started)))
+            await started.wait()
 
     async def _listen(self, channel: str, listener: Listener, started: asyncio.Event) -> None:
         async with self._broadcast.subscribe(channel) as subscriber:
             started.set()
-            async for event in subscriber:
+            async for event in subscriber:  # type: ignore[union-attr]
                 if event is None:
                     return
                 outcome = listener(orjson.loads(event.message))
