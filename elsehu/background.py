@@ -7,11 +7,14 @@ from contextlib import asynccontextmanager
 import structlog
 
 from elsehu.db import CONNECTION_LOST
+from elsehu.tasks import end
 
 log = structlog.get_logger("elsehu.background")
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 15.0
+LONGEST_GOODBYE = 30.0
+"""Seconds that a cancelled task may take to bring to an end what it has begun."""
 Run = Callable[[], Awaitable[None]]
 
 
@@ -68,6 +71,4 @@ async def running(tasks: Mapping[str, Run]) -> AsyncIterator[Background]:
     try:
         yield background
     finally:
-        for task in started:
-            task.cancel()
-        await asyncio.gather(*started, return_exceptions=True)
+        await end(started, patience=LONGEST_GOODBYE)

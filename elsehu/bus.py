@@ -18,6 +18,8 @@ from broadcaster._base import Event
 from redis import asyncio as redis
 from redis.exceptions import RedisError
 
+from elsehu.tasks import end
+
 log = structlog.get_logger("elsehu.bus")
 
 QUEUE_HINTS = 10_000
@@ -43,9 +45,7 @@ class HealingRedisBackend(BroadcastBackend):
     async def disconnect(self) -> None:
         """Stop reading and close the connections."""
         if self._reader:
-            self._reader.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._reader
+            await end([self._reader])
         with suppress(RedisError, OSError):
             await self._pubsub.aclose()  # type: ignore[no-untyped-call]
         await self._redis.aclose()
@@ -137,9 +137,7 @@ class Bus:
 
     async def close(self) -> None:
         """Stop all listeners."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
 
 
 @asynccontextmanager

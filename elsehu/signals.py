@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from elsehu.bus import Bus
+from elsehu.tasks import end
 
 CHANNEL = "elsehu.signals"
 Listener = Callable[[], None]
@@ -66,5 +67,4 @@ async def open_signals(bus: Bus) -> AsyncIterator[Signals]:
     try:
         yield signals
     finally:
-        publisher.cancel()
-        await asyncio.gather(publisher, return_exceptions=True)
+        await end([publisher])

@@ -1,0 +1,19 @@
+"""Ending tasks for good."""
+
+import asyncio
+from collections.abc import Collection
+from typing import Any
+
+
+async def end(tasks: Collection["asyncio.Task[Any]"], patience: float = 1.0) -> None:
+    """Cancel `tasks` and wait until all have ended; one that goes on after `patience` seconds is cancelled again.
+
+    Once is not always enough: a cancellation that comes just as an `asyncio.wait_for` is done is swallowed
+    (before Python 3.12), and libraries that we use, the Redis client for one, call it.
+    """
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=patience)
+    await asyncio.gather(*tasks, return_exceptions=True)
