@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from redis import Redis, RedisError
-from rq import Queue, Retry
-from rq.serializers import JSONSerializer
 
 from elsehu.contracts.errors import ConfigError, Unavailable
 from elsehu.kernel import Kernel
@@ -62,6 +60,9 @@ async def enqueue(kernel: Kernel, job: Job, arguments: Mapping[str, Any] | None 
 
 def enqueue_now(settings: Settings, job: Job, arguments: Mapping[str, Any] | None = None) -> str:
     """Do what `enqueue` does, blocking."""
+    from rq import Queue
+    from rq.serializers import JSONSerializer
+
     assert settings.redis_url is not None
     try:
         with Redis.from_url(settings.redis_url.get_secret_value()) as redis:
@@ -74,6 +75,8 @@ def enqueue_now(settings: Settings, job: Job, arguments: Mapping[str, Any] | Non
 
 
 def _options(job: Job, settings: JobSettings) -> dict[str, Any]:
+    from rq import Retry
+
     return {
         "timeout": settings.timeout,
         "retry": Retry(max=settings.attempts - 1) if settings.attempts > 1 else None,

@@ -52,6 +52,7 @@ from elsehu.hookspecs import hookimpl
 from elsehu.http.operations import ADMINS, EVERYBODY, SUPERVISORS, Call, Operation, invalid
 from elsehu.http.schemas import ApiModel, NoQuery, PageQuery
 from elsehu.instances.directory import Directory
+from elsehu.jobs import Job, enqueue
 from elsehu.kernel import Kernel
 from elsehu.phones import canonical, digits_of, parse_phone, to_e164
 
@@ -92,6 +93,7 @@ __all__ = [
     "InstanceStatus",
     "Invalid",
     "Item",
+    "Job",
     "Kernel",
     "Kind",
     "Malformed",
@@ -138,6 +140,7 @@ __all__ = [
     "canonical",
     "check_key",
     "digits_of",
+    "enqueue",
     "from_epoch",
     "hookimpl",
     "invalid",

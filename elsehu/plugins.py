@@ -28,6 +28,7 @@ from elsehu.contracts.plugin import HOOK_API, PluginContext, PluginInfo, Provide
 from elsehu.contracts.rules import Closing, Refusal
 from elsehu.contracts.storage import ByteRange, StoredObject
 from elsehu.contracts.webhook import Accepted, Challenge, WebhookRequest
+from elsehu.environment import perhaps
 from elsehu.settings import Settings
 
 log = structlog.get_logger("elsehu.plugins")
@@ -279,8 +280,9 @@ def load_plugins(settings: Settings, found: Mapping[str, Sequence[EntryPoint]] |
     manager = pluggy.PluginManager("elsehu")
     for family in hookspecs.FAMILIES:
         manager.add_hookspecs(family)
+    _check_tables(settings, entries)
     loaded = [_load(manager, name, entries, settings) for name in settings.enabled_plugins]
-    _check_hooks(manager, loaded)
+    _check_hooks(manager)
     _check_unique(loaded)
     _check_storage(loaded, settings.media.storage)
     return Plugins(loaded, settings.media.storage)
@@ -288,6 +290,19 @@ def load_plugins(settings: Settings, found: Mapping[str, Sequence[EntryPoint]] |
 
 def _refuse(code: str, detail: str) -> ConfigError:
     return ConfigError(code, detail)
+
+
+def _check_tables(settings: Settings, entries: Mapping[str, Sequence[EntryPoint]]) -> None:
+    for name, table in settings.plugins.items():
+        if name == "enabled":
+            continue
+        known = ["enabled", *sorted(entries)]
+        if not isinstance(table, Mapping) or name not in entries:
+            raise _refuse(
+                "plugin_not_found",
+                f"{settings.file_name}: [plugins.{name}] belongs to no installed plugin{perhaps(name, known)} "
+                "Correct the name, install the plugin, or remove this.",
+            )
 
 
 def _load(
@@ -405,12 +420,14 @@ def _config(info: PluginInfo, settings: Settings) -> BaseModel:
         ) from error
 
 
-def _check_hooks(manager: pluggy.PluginManager, loaded: Sequence[Plugin]) -> None:
+def _check_hooks(manager: pluggy.PluginManager) -> None:
     try:
         manager.check_pending()
     except pluggy.PluginValidationError as error:
         raise _refuse(
-            "plugin_hook_unknown", f"{_first_lines(error)}. Correct the hook's name (see docs/plugins.md)."
+            "plugin_hook_unknown",
+            f"The plugin {manager.get_name(error.plugin)!r}: {_first_lines(error).partition(' in plugin ')[0]}. "
+            "Correct the hook's name (see docs/plugins.md).",
         ) from error
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import click
 
-from elsehu.cli.program import Program
+from elsehu.cli.program import Program, imported
 from elsehu.http.logs import configure_logs
 from elsehu.services import found_services
 from elsehu.settings import Settings
@@ -35,6 +35,7 @@ def web(program: Program, host: str | None, port: int | None) -> None:
     plugins = program.plugins
     from elsehu.web import serve_web
 
+    imported()
     serve_web(listening_on(settings, host, port), plugins)
 
 
@@ -47,6 +48,7 @@ def worker(program: Program) -> None:
     from elsehu.worker import jobs_of, work
 
     jobs_of(program.plugins)
+    imported()
     work(settings)
 
 
@@ -58,6 +60,7 @@ def scheduler(program: Program) -> None:
     settings = _ready(program)
     from elsehu.worker import schedule
 
+    imported()
     schedule(settings, program.plugins)
 
 

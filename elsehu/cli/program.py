@@ -1,6 +1,7 @@
 """What every command is given to work with: the settings, the plugins, and a kernel to run something on."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -19,6 +20,12 @@ Answer = TypeVar("Answer")
 def say(text: str) -> None:
     """Tell on standard error how things go; standard output is for what was asked for."""
     click.echo(text, err=True)
+
+
+def imported() -> None:
+    """Collect garbage from now on (`main` put it off), and never again look at what came with the imports."""
+    gc.freeze()
+    gc.enable()
 
 
 class Program:
@@ -53,6 +60,7 @@ class Program:
                     await check_migrated(settings, self.plugins)
                 else:
                     await prepare(settings, self.plugins, say)
+                imported()
                 async with open_kernel(settings, self.plugins) as kernel:
                     return await work(kernel)
 

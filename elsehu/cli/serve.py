@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import click
 
 from elsehu.cli.apart import address, listening_on
-from elsehu.cli.program import Program, say
+from elsehu.cli.program import Program, imported, say
 from elsehu.cli.texts import _
 from elsehu.cli.walkthrough import walkthrough
 from elsehu.first_start import FirstStart, prepare
@@ -33,6 +33,7 @@ def serve(program: Program, host: str | None, port: int | None) -> None:
     asked = listening_on(asked, None, _usable_port(asked))
     with _services(asked) as settings:
         first = asyncio.run(prepare(settings, plugins, say))
+        imported()
         code = supervise(commands(settings), lambda: _announce(settings, first))
     say(_("Elsehu has stopped."))
     sys.exit(code)
