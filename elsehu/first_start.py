@@ -18,7 +18,13 @@ SELECT NOT EXISTS (SELECT FROM users WHERE role = 'ADMIN') AS no_admin,
        NOT EXISTS (SELECT FROM service_instances) AS no_instance
 """
 SANDBOX_NAME = "Sandbox"
-SANDBOX_PHONE = "+5511900000000"
+SANDBOX = {
+    "name": SANDBOX_NAME,
+    "phone": "+5511900000000",
+    "provider": "sandbox",
+    "credentials": {},
+    "settings": {"script": "hello"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +89,7 @@ async def _make(settings: Settings, plugins: Plugins, missing: Mapping[str, bool
         if admin is not None:
             await ensure_default_tabulations(uow)
         if wants_sandbox:
-            await editing.create(
-                uow, kernel, NewInstance(name=SANDBOX_NAME, phone=SANDBOX_PHONE, provider="sandbox", credentials={})
-            )
+            await editing.create(uow, kernel, NewInstance.model_validate(SANDBOX))
     if admin is None:
         return None
     return FirstStart(
