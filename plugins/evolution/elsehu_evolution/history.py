@@ -19,7 +19,7 @@ from elsehu.plugin import (
 
 from .cleaning import clean
 from .client import Server, server_of
-from .flavours import Json, Unreadable, mapping, moment
+from .flavours import Json, Unreadable, mapping, moment, text
 from .identities import concerns_us
 from .messages import arrived
 from .parts import Part, id_of
@@ -64,7 +64,7 @@ async def _rows(server: Server, since: datetime, until: datetime, seen: set[str]
         rows += [clean(row) for row in records if _is_new(row, seen)]
         pages = found["pages"] if type(found.get("pages")) is int else page
         page += 1
-    return sorted(rows, key=_time)
+    return sorted(rows, key=_order)
 
 
 async def _page(server: Server, since: datetime, until: datetime, page: int) -> Any:
@@ -85,9 +85,10 @@ def _is_new(row: Any, seen: set[str]) -> bool:
     return True
 
 
-def _time(row: Json) -> float:
+def _order(row: Json) -> tuple[float, str]:
+    """Order by WhatsApp's time and, within a second, by the server's row ids, which grow with time."""
     at = moment(row.get("messageTimestamp"))
-    return at.timestamp() if at else 0.0
+    return (at.timestamp() if at else 0.0, text(row.get("id")) or "")
 
 
 def _items(context: PluginContext, instance: Instance, row: Json) -> Iterator[Item]:

@@ -277,6 +277,22 @@ async def test_captured_rows(path: Path) -> None:
     assert all(one.kind in Kind for one in messages)
 
 
+async def test_messages_of_one_second_keep_their_order() -> None:
+    """Row ids grow with time, and the store gives rows of one second in any order."""
+    rows = [
+        {
+            "id": f"cmwtcl{number}",
+            "key": {"id": f"AC{number}", "remoteJid": "5511988887777@s.whatsapp.net"},
+            "message": {"conversation": str(number)},
+            "messageTimestamp": 1795443300,
+        }
+        for number in (3, 1, 4, 0, 2)
+    ]
+    context = answering({"messages": {"pages": 1, "records": rows}})
+    found = [item.event async for page in history(context, make_instance(), START, START) for item in page]
+    assert texts(found) == ["0", "1", "2", "3", "4"]
+
+
 async def test_a_message_that_its_author_deleted_is_only_a_key() -> None:
     """The captured row of the message that was revoked: no content is left, and its updates say `EDITED`."""
     rows = orjson.loads((CAPTURES / "api" / "findMessages-no-filter.json").read_bytes())["response"]["body"]
