@@ -43,6 +43,11 @@ def has_urls(settings: Settings) -> bool:
     return True
 
 
+def has_started(settings: Settings) -> bool:
+    """Whether bundled services have ever run in the data directory."""
+    return (settings.data_dir / ADDRESSES).exists()
+
+
 def found_services(settings: Settings) -> Settings:
     """Return the settings with the URLs of services that run. Raises ConfigError if none are known of."""
     if has_urls(settings):

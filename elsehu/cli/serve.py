@@ -2,7 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import click
@@ -14,8 +15,9 @@ from elsehu.cli.walkthrough import walkthrough
 from elsehu.first_start import FirstStart, prepare
 from elsehu.http.logs import configure_logs
 from elsehu.listening import listening
+from elsehu.plugins import Plugins
 from elsehu.processes import Command, answers, supervise
-from elsehu.services import bundled, has_urls
+from elsehu.services import bundled, has_started, has_urls
 from elsehu.settings import Settings
 
 STOP_SLACK_SECONDS = 15.0
@@ -28,15 +30,26 @@ JOB_STOP_SECONDS = 10.0
 def serve(program: Program, host: str | None, port: int | None) -> None:
     """Run everything on this machine: web, worker and scheduler, and PostgreSQL and Valkey if no URLs are set."""
     asked = listening_on(program.settings, host, port)
-    plugins = program.plugins
     configure_logs(asked.logging)
     asked = listening_on(asked, None, _usable_port(asked))
+    loading = _meanwhile(lambda: program.plugins)
+    if not has_started(asked):
+        loading.result()
     with _services(asked) as settings:
+        plugins = loading.result()
         first = asyncio.run(prepare(settings, plugins, say))
         imported()
         code = supervise(commands(settings), lambda: _announce(settings, first))
     say(_("Elsehu has stopped."))
     sys.exit(code)
+
+
+def _meanwhile(load: Callable[[], Plugins]) -> Future[Plugins]:
+    """Load the plugins in a thread of their own: importing takes as long as the bundled services take to start."""
+    pool = ThreadPoolExecutor(1)
+    loading = pool.submit(load)
+    pool.shutdown(wait=False)
+    return loading
 
 
 @contextmanager
