@@ -78,10 +78,10 @@ async def test_of_parallel_refreshes_one_wins_and_the_family_ends(
     assert await audited(server.kernel, "refresh_reused") == 5
 
 
-@pytest.mark.parametrize("token", ["x", "elk_x", "a" * 200, "ü", "\x00"])
-async def test_a_made_up_refresh_token_is_refused(operator: ApiClient, token: str) -> None:
-    answer = await refresh(operator, token)
-    assert (answer.status_code, answer.json()["code"]) == (401, "refresh_token_invalid")
+async def test_a_made_up_refresh_token_is_refused(operator: ApiClient) -> None:
+    for token in ("x", "elk_x", "a" * 200, "ü", "\x00"):
+        answer = await refresh(operator, token)
+        assert (answer.status_code, answer.json()["code"]) == (401, "refresh_token_invalid")
 
 
 async def test_an_access_token_is_no_refresh_token(operator: ApiClient) -> None:
