@@ -54,7 +54,7 @@ async def test_without_a_tabulation_that_holds_it_stays_open(
     conversation = await taken(operator, await waiting())
     off = await demanding(admin)
     assert (await admin.patch(f"/api/tabulations/{off}", {"isActive": False})).status_code == 200
-    ids = {
+    ids: dict[str | None, Any] = {
         None: {},
         "unknown": {"tabulationId": str(uuid4())},
         "inactive": {"tabulationId": off},
@@ -71,7 +71,8 @@ async def test_the_fields_that_a_tabulation_demands(
 ) -> None:
     tabulation = await demanding(admin, "protocol", {"name": "amount", "label": "Amount"})
     conversation = await taken(operator, await waiting())
-    for fields in ({}, {"protocol": "", "amount": None}, {"protocol": " \n", "amount": []}):
+    lacking: list[dict[str, Any]] = [{}, {"protocol": "", "amount": None}, {"protocol": " \n", "amount": []}]
+    for fields in lacking:
         body = {"tabulationId": tabulation, "fields": fields}
         answer = await operator.post(f"/api/conversations/{conversation}/close", body)
         assert answer.status_code == 422

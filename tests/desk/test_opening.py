@@ -125,10 +125,12 @@ async def test_it_races_the_customer_and_a_colleague(
     """All of them end in one conversation."""
     for digits in (f"55119777766{place:02}" for place in range(8)):
         contact = (await operator.post("/api/contacts", {"name": "New", "phone": "+" + digits})).json()["id"]
-        *answers, home = await asyncio.gather(
-            *(one.post("/api/conversations", opening(contact, number)) for one in (operator, supervisor)),
+        ours, theirs, home = await asyncio.gather(
+            operator.post("/api/conversations", opening(contact, number)),
+            supervisor.post("/api/conversations", opening(contact, number)),
             customer_writes(server, number, digits),
         )
+        answers = (ours, theirs)
         ids = {answer.json().get("conversationId") or answer.json()["id"] for answer in answers}
         assert ids == {str(home)}
         assert {answer.status_code for answer in answers} <= {201, 409}
