@@ -1,7 +1,7 @@
 """Where PostgreSQL and Valkey are: as set, those of a running `elsehu serve`, or bundled ones started here.
 
-`serve` leaves the URLs of its bundled servers in the data directory (`services.json`, 0600), so that other
-commands find them as long as it runs.
+`serve` leaves the URLs of its bundled servers, and its own, in the data directory (`services.json`, 0600), so
+that other commands find them as long as it runs.
 """
 
 import fcntl
@@ -85,7 +85,8 @@ def bundled(settings: Settings, progress: Progress) -> Iterator[Settings]:
     key = settings.secret_key or SecretStr(own_secret_key(settings.data_dir))
     with embedded_services(settings.data_dir, progress) as services:
         urls = {"database_url": services.database_url, "redis_url": services.redis_url}
-        write_private(settings.data_dir / ADDRESSES, orjson.dumps(urls).decode())
+        addresses = {**urls, "public_url": settings.base_url}
+        write_private(settings.data_dir / ADDRESSES, orjson.dumps(addresses).decode())
         yield _with_urls(settings, urls, key)
 
 
@@ -132,7 +133,9 @@ def _running_beside(settings: Settings) -> Settings | None:
     file = settings.data_dir / ADDRESSES
     if not file.exists() or not _is_locked(settings.data_dir / "lock"):
         return None
-    return _with_urls(settings, orjson.loads(file.read_bytes()), settings.secret_key)
+    addresses = orjson.loads(file.read_bytes())
+    reached = settings.model_copy(update={"public_url": addresses.pop("public_url")})
+    return _with_urls(reached, addresses, settings.secret_key)
 
 
 def _is_locked(lock: Path) -> bool:
