@@ -54,7 +54,7 @@ class Phone:
 
     def write(self, lines: Sequence[Line]) -> None:
         """Remember `lines`, all of them or none: one append, which other processes' cannot get into."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._journal.open("ab", buffering=0) as journal:
             journal.write(b"".join(orjson.dumps(line) + b"\n" for line in lines))
 
@@ -87,7 +87,7 @@ class Phone:
     @contextmanager
     def changing(self) -> Iterator[PhoneState]:
         """Give the state to change; nobody else changes it meanwhile, and readers see the old one or the new."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._state.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             state = self.state()

@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from elsehu.http_client import open_http_client
 from elsehu.plugin import (
     Event,
     Identity,
@@ -30,8 +29,7 @@ from elsehu.plugin import (
     WebhookRejected,
     WebhookRequest,
 )
-from elsehu.plugins import Plugins, load_plugins
-from elsehu.settings import HttpClientSettings, Settings
+from elsehu.testing import HttpClientSettings, Plugins, Settings, load_plugins, open_http_client
 from elsehu.testing.serving import RunningServer, running_server
 
 SECRET = "the secret of this instance"

@@ -81,10 +81,10 @@ async def test_a_script_of_ones_own(world: World) -> None:
 
 
 async def test_what_was_still_to_come_comes_after_a_restart(world: World) -> None:
-    instance = world.instance(delays={"delivered_seconds": 0, "read_seconds": 0.3, "reply_seconds": None})
+    instance = world.instance(delays={"delivered_seconds": 0, "read_seconds": 1.5, "reply_seconds": None})
     await world.plugins.connect(instance)
     await world.plugins.send(instance, outbound())
-    await eventually(lambda: len(world.receiver.items) == 1)
+    await eventually(lambda: world.receiver.items)
     await asyncio.gather(*killed(), return_exceptions=True)
     restarted = load_sandbox(world.context.data_dir.parent.parent)
     restarted.bind(world.context.http)
