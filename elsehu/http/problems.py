@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import asyncpg
 import orjson
 import structlog
 from pydantic import ValidationError
@@ -117,6 +118,11 @@ def on_wrong_secret_key(request: Request, error: Exception) -> Response:
     return problem(request, 503, "wrong_secret_key", detail)
 
 
+def on_unstorable_text(request: Request, error: Exception) -> Response:
+    """Translate text that PostgreSQL has no place for: a NUL, or half a surrogate pair."""
+    return problem(request, 422, "invalid_text", "A text holds a character that cannot be stored (NUL). Remove it.")
+
+
 def on_unexpected(request: Request, error: Exception) -> Response:
     """Translate what nobody expected: logged whole, shown as nothing but a request id."""
     log.error("unexpected_error", path=request.url.path, exc_info=error)
@@ -129,6 +135,8 @@ EXCEPTION_HANDLERS: Mapping[Any, Any] = {
     ProviderError: on_provider_error,
     HTTPException: on_http_exception,
     WrongSecretKey: on_wrong_secret_key,
+    asyncpg.CharacterNotInRepertoireError: on_unstorable_text,
+    asyncpg.UntranslatableCharacterError: on_unstorable_text,
     **dict.fromkeys(CONNECTION_LOST, on_connection_lost),
     Exception: on_unexpected,
 }

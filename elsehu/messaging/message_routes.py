@@ -9,13 +9,14 @@ from elsehu import events
 from elsehu.contracts.errors import Conflict
 from elsehu.contracts.message import RANK, Status
 from elsehu.events import Change
+from elsehu.http.idempotency import HEADER
 from elsehu.http.operations import Call, Operation
 from elsehu.http.schemas import NoQuery, PageQuery
 from elsehu.media import serving
 from elsehu.messaging.conversations import require_visible
 from elsehu.messaging.messages import message_not_found, message_views, require_message, thread_page
 from elsehu.messaging.outbound import send
-from elsehu.messaging.schemas import MessageOut, MessagePage, Resolve, SendMessage
+from elsehu.messaging.schemas import LONGEST_CLIENT_ID, MessageOut, MessagePage, Resolve, SendMessage
 
 JsonObject = dict[str, object]
 
@@ -33,8 +34,12 @@ WHERE id = $1 AND status = 'unconfirmed' RETURNING id
 
 
 async def send_message(call: Call[SendMessage, NoQuery]) -> JsonObject:
-    """Send a message in an open conversation."""
-    return await send(call.kernel, call.caller, call.body)
+    """Send a message in an open conversation. An `Idempotency-Key` stands for a client id that is not given."""
+    key = call.request.headers.get(HEADER)
+    request = call.body
+    if request.client_id is None and key is not None:
+        request = request.model_copy(update={"client_id": key[:LONGEST_CLIENT_ID]})
+    return await send(call.kernel, call.caller, request)
 
 
 async def list_messages(call: Call[None, PageQuery]) -> JsonObject:
