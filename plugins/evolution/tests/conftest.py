@@ -11,9 +11,8 @@ import pytest
 from elsehu_evolution.config import Config
 from elsehu_evolution.testing import EvolutionStandin, running_standin
 
-from elsehu.http_client import open_http_client
 from elsehu.plugin import HttpClient, Instance, InstanceStatus, PluginContext
-from elsehu.settings import HttpClientSettings
+from elsehu.testing import HttpClientSettings, open_http_client
 
 CAPTURES = Path(__file__).parent / "captures"
 ID = UUID("01990000-0000-7000-8000-0000000000a1")

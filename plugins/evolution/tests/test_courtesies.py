@@ -8,8 +8,7 @@ from elsehu_evolution.courtesies import SHOWN_SECONDS, mark_read, show_typing
 from pydantic import ValidationError
 
 from elsehu.plugin import Identity, IdentityKind, InstanceSick, Kind, Quoted, Retryable
-from elsehu.plugins import Plugins, load_plugins
-from elsehu.settings import Settings
+from elsehu.testing import Plugins, Settings, load_plugins
 
 from .conftest import World
 

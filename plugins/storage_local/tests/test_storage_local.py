@@ -10,16 +10,14 @@ from typing import Any
 
 import pytest
 
-from elsehu.contracts.errors import ConfigError, Unavailable
-from elsehu.plugins import Plugins, load_plugins
-from elsehu.settings import Settings
+from elsehu.plugin import ConfigError, Unavailable
+from elsehu.testing import Plugins, Settings, load_plugins
 from elsehu.testing.storage_suite import PIECE, TYPE, StorageSuite, new_key, pieces_of, read_all
 
 ENDLESS_PUT = """
 import asyncio, sys
 from pathlib import Path
-from elsehu.plugins import load_plugins
-from elsehu.settings import Settings
+from elsehu.testing import Settings, load_plugins
 
 async def chunks():
     for number in range(sys.maxsize):
