@@ -11,9 +11,11 @@ import orjson
 import pytest
 from elsehu_evolution.testing import Customer, EvolutionStandin, running_standin, samples
 
+from elsehu.plugin import MessageArrived, MessageEdited
 from elsehu.testing.client import ApiClient
 
-from .conftest import KEY, OWNER, body_of, names
+from .conftest import KEY, NOW, OWNER, body_of, names
+from .test_normalize import events
 
 Answer = TypeVar("Answer")
 CREDENTIALS = {"apiKey": KEY, "instanceName": "wa"}
@@ -21,7 +23,10 @@ CREDENTIALS = {"apiKey": KEY, "instanceName": "wa"}
 
 @pytest.fixture
 def settings_overrides() -> dict[str, Any]:
-    return {"plugins": {"enabled": ["evolution", "storage_local"]}, "messaging": {"backoff_first": 0.1}}
+    return {
+        "plugins": {"enabled": ["evolution", "storage_local"]},
+        "messaging": {"backoff_first": 0.1, "send_wait": 1.0},
+    }
 
 
 async def until(look: Callable[[], Awaitable[Answer | None]], seconds: float = 20.0) -> Answer:
@@ -243,13 +248,19 @@ async def test_one_person_under_all_their_addresses_has_one_conversation(desk: D
 
 
 async def post_captures(desk: Desk, order: list[str]) -> None:
-    """Post captured bodies as the instance's own webhook does."""
+    """Post captured bodies as the instance's own webhook does, several at a time."""
     (request,) = [one for one in desk.standin.requests if one.path == "/instance/create"]
     hook = request.body["webhook"]
-    async with httpx.AsyncClient() as server:
-        for name in order:
+    limit = asyncio.Semaphore(8)
+
+    async def post(server: httpx.AsyncClient, name: str) -> None:
+        async with limit:
             answer = await server.post(hook["url"], content=orjson.dumps(body_of(name)), headers=hook["headers"])
-            assert answer.status_code == 200, (name, answer.text)
+        assert answer.status_code == 200, (name, answer.text)
+
+    async with httpx.AsyncClient(timeout=30) as server, asyncio.TaskGroup() as group:
+        for name in order:
+            group.create_task(post(server, name))
 
 
 async def everything(desk: Desk) -> Any:
@@ -270,11 +281,31 @@ def _order(message: dict[str, Any]) -> str:
 CONVERSATION = [name for name in names() if name.startswith(("messages.", "send.message"))]
 
 
-async def test_captures_in_any_order_and_twice_leave_the_same(desk: Desk) -> None:
-    shuffled = random.Random(7).sample(CONVERSATION, len(CONVERSATION))
+def expected() -> dict[str, tuple[Any, ...]]:
+    """Return every captured message by its id: direction, kind, and the text that was written last."""
+    messages: dict[str, MessageArrived] = {}
+    edits: dict[str, MessageEdited] = {}
+    for event in (event for name in CONVERSATION for event in events(body_of(name), groups=False)):
+        if isinstance(event, MessageArrived):
+            messages[event.external_id] = event
+        if isinstance(event, MessageEdited):
+            edits[event.external_id] = max(event, edits.get(event.external_id, event), key=lambda one: one.at or NOW)
+    return {
+        name: (one.direction, one.kind, edits[name].text if name in edits else one.text)
+        for name, one in messages.items()
+    }
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_captures_in_any_order_and_twice_leave_the_same(desk: Desk, seed: int) -> None:
+    shuffled = random.Random(seed).sample(CONVERSATION, len(CONVERSATION))
     await post_captures(desk, shuffled)
     first = await everything(desk)
+    shown = {
+        message["externalId"]: (message["direction"], message["kind"], message["text"])
+        for _, _, messages in first
+        for message in messages
+    }
+    assert shown == expected()
     await post_captures(desk, list(reversed(shuffled)))
     assert await everything(desk) == first
-    texts = {message["text"] for _, _, messages in first for message in messages}
-    assert {"Oi, boa noite!", "mensagem via LID", "LID sem alt", "enviado pelo celular", "segue o contrato"} <= texts
