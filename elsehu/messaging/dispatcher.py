@@ -34,7 +34,7 @@ from elsehu.messaging.verdicts import Verdicts
 log = structlog.get_logger("elsehu.dispatcher")
 
 IDLE_SECONDS = 1.0
-LEASE_SLACK = timedelta(seconds=15)
+LEASE_SLACK = timedelta(seconds=5)
 DRAIN_SECONDS = 10.0
 RECORD_AGAIN_SECONDS = 0.2
 

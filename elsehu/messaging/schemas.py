@@ -18,7 +18,8 @@ Text = Annotated[str, StringConstraints(max_length=65536, pattern=NO_NUL)]
 Short = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True, pattern=NO_NUL)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True, pattern=NO_NUL)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=60, strip_whitespace=True, pattern=NO_NUL)]
-ClientId = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=NO_NUL)]
+LONGEST_CLIENT_ID = 120
+ClientId = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_CLIENT_ID, pattern=NO_NUL)]
 _NUL_IN_JSON = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 USER_ID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
