@@ -1,6 +1,7 @@
 """A number's life at Evolution: created, aligned, connected, watched, logged out, deleted (sections 2, 3, 12)."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from elsehu.plugin import (
@@ -23,6 +24,9 @@ BAILEYS = "WHATSAPP-BAILEYS"
 OLDEST_VERSION = 2
 VERSION = re.compile(r"v?(\d+)\.")
 SCAN = "Scan the QR code with the phone of this number."
+CHECKED = "checked_server"
+"""Key of the kept state: the server whose version was found to be right."""
+
 LOGGED_OUT = "The number was logged out by a person here."
 
 
@@ -32,16 +36,19 @@ async def connect(context: PluginContext, instance: Instance) -> InstanceReport:
     Idempotent. Raises Rejected for an Evolution API v1, and whatever the server's refusals are.
     """
     server = server_of(context, instance)
-    await _refuse_v1(server)
     record = await _find(server)
+    if instance.state.get(CHECKED) != server.url:
+        await _refuse_v1(server)
     if record is None:
         record = await _create(server, instance)
     else:
         await _align(server, instance, record)
     state = await _state(server)
     if state == "close":
-        return _report(instance, record, *_started(await start(server, instance)))
-    return await _report_state(server, instance, state, record)
+        report = _report(instance, record, *_started(await start(server, instance)))
+    else:
+        report = await _report_state(server, instance, state, record)
+    return replace(report, state={**report.state, CHECKED: server.url})
 
 
 async def status(context: PluginContext, instance: Instance) -> InstanceReport:
@@ -68,7 +75,8 @@ async def start(server: Server, instance: Instance) -> Json:
 async def _refuse_v1(server: Server) -> None:
     """Refuse servers of another generation, whose requests and webhooks have other shapes (section 13).
 
-    A proxy may hide the page that tells the version: then the routes themselves decide.
+    Asked once a server: each time makes it ask WhatsApp (section 1). A proxy may hide the page that tells the
+    version: then the routes themselves decide.
     """
     try:
         said = mapping(await server.ask_server("GET", "/"))

@@ -85,8 +85,9 @@ async def test_connecting_again_changes_nothing(empty_world: World) -> None:
     instance = after(instance, await connect(world.context, instance))
     world.standin.forget()
     report = await connect(world.context, instance)
-    assert report == InstanceReport(InstanceStatus.CONNECTED, "", OWNER, {})
+    assert report == InstanceReport(InstanceStatus.CONNECTED, "", OWNER, {"checked_server": world.standin.url})
     assert writes(world) == []
+    assert "GET /" not in world.paths()
 
 
 async def test_the_settings_are_told(empty_world: World) -> None:
@@ -205,7 +206,7 @@ async def test_a_v1_server_is_refused(empty_world: World) -> None:
         assert isinstance(error, Rejected)
         assert error.code == "provider_version_unsupported"
         assert "1.8.2" in error.detail
-        assert [one.path for one in old.requests] == ["/"]
+        assert [one.path for one in old.requests] == ["/instance/fetchInstances", "/"]
 
 
 @pytest.mark.parametrize("version", ["2.2.3", "2.3.7", "2.4.0-rc2", "3.0.0", "v2.3.0", ""])
