@@ -43,8 +43,15 @@ class Dead:
 
 
 def to_jsonb(value: Any) -> str:
-    """Return `value` as JSON that jsonb takes: it has no place for NUL, which senders can put in any text."""
-    return _NUL.sub(rb"\1", orjson.dumps(value, default=str)).decode()
+    """Return `value` as JSON that jsonb takes.
+
+    That has no place for NUL, which senders can put in any text, nor do we write what is nested deeper than any
+    provider's bodies are.
+    """
+    try:
+        return _NUL.sub(rb"\1", orjson.dumps(value, default=str)).decode()
+    except orjson.JSONEncodeError as error:
+        return orjson.dumps({"unstorable": str(error)}).decode()
 
 
 async def keep(uow: UnitOfWork, raws: Sequence[Raw]) -> None:
