@@ -15,7 +15,7 @@ from elsehu.events.positions import BEGINNING, Position
 # recording, which for changes of one row is the order of the changes.
 READ = """
 WITH fresh AS (
-    SELECT * FROM events WHERE xid >= $1
+    (SELECT * FROM events WHERE xid >= $1 ORDER BY xid FETCH FIRST $3 ROWS WITH TIES)
     UNION ALL
     SELECT * FROM events WHERE xid = ANY($2::xid8[])
 ), page AS (

@@ -152,12 +152,21 @@ async def test_a_transaction_number_that_a_crash_gives_out_again_is_not_skipped(
             number = await connection.fetchval("SELECT pg_current_xact_id()")
             await untraced.rollback()
         _, position = await read(db, BEGINNING)
-        os.kill(services.pids["postgres"], signal.SIGQUIT)  # ends at once, as in a crash
+        await crash(services)
         await eventually(lambda: put(db, "after:crash"))
         assert (await read(db, position))[0] == ["after:crash"]
         if await db.fetch_value("SELECT max(xid) FROM events") == number:
             return
     pytest.fail("PostgreSQL never gave a number out again: this test shows nothing")
+
+
+async def crash(services: EmbeddedServices) -> None:
+    """Have PostgreSQL end at once, and wait until it runs again."""
+    before = services.pids["postgres"]
+    os.kill(before, signal.SIGQUIT)
+    async with asyncio.timeout(30):
+        while services.pids.get("postgres") in (None, before):
+            await asyncio.sleep(0.01)
 
 
 async def eventually(action: Callable[[], Awaitable[None]]) -> None:
