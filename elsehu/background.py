@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from elsehu.db import CONNECTION_LOST
-from elsehu.tasks import end
+from elsehu.tasks import end, is_ending
 
 log = structlog.get_logger("elsehu.background")
 
@@ -44,7 +44,10 @@ class Background:
         return name in self._running
 
     async def keep_running(self, name: str, run: Run) -> None:
-        """Run `run` for ever: where it raises, log it, pause (longer each time in a row), and start it anew."""
+        """Run `run` for ever: where it raises, log it, pause (longer each time in a row), and start it anew.
+
+        What it raises while it is cancelled, because its connection broke over that, is its end.
+        """
         pause = FIRST_PAUSE
         while True:
             started = asyncio.get_running_loop().time()
@@ -58,6 +61,8 @@ class Background:
                 log.exception("background_task_broke", task=name)
             finally:
                 self._running.discard(name)
+            if is_ending():
+                return
             lived = asyncio.get_running_loop().time() - started
             pause = FIRST_PAUSE if lived > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
             await asyncio.sleep(pause)

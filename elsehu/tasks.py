@@ -5,6 +5,12 @@ from collections.abc import Collection
 from typing import Any
 
 
+def is_ending() -> bool:
+    """Whether the task that asks was cancelled, even where it or something that it called swallowed that."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 async def end(tasks: Collection["asyncio.Task[Any]"], patience: float = 1.0) -> None:
     """Cancel `tasks` and wait until all have ended; one that goes on after `patience` seconds is cancelled again.
 

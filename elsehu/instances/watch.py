@@ -102,7 +102,9 @@ class Watch:
         places = asyncio.Semaphore(AT_ONCE)
         async with self._kernel.db.reader() as connection:
             locks = Locks(connection)
-            await asyncio.gather(*(self._look(locks, places, row["id"], is_first) for row in rows))
+            async with asyncio.TaskGroup() as looks:
+                for row in rows:
+                    looks.create_task(self._look(locks, places, row["id"], is_first))
 
     async def _look(self, locks: Locks, places: asyncio.Semaphore, instance_id: UUID, is_first: bool) -> None:
         """Look at one instance, if nobody else does. What goes wrong with one does not touch the others."""
