@@ -39,9 +39,7 @@ async def conversation_page(kernel: Kernel, caller: Caller, query: ConversationQ
     if query.search:
         keys = await _search(kernel, query.search, filters)
     limit = filters.argument(query.limit + 1)
-    page = " UNION ALL ".join(
-        f"({keys} WHERE {one} AND {filters.where()}{ORDER}{limit})" for one in ranges
-    )
+    page = " UNION ALL ".join(f"({keys} WHERE {one} AND {filters.where()}{ORDER}{limit})" for one in ranges)
     sql = f"{COLUMNS} JOIN ({page}) page ON page.id = v.id{ORDER}{limit}"
     rows = await kernel.db.fetch(sql, *filters.arguments) if ranges else []
     return page_of(rows, query.limit, lambda row: (row["last_activity_at"].isoformat(), row["id"]), conversation_view)
@@ -65,32 +63,35 @@ def _filters(query: ConversationQuery) -> Filters:
 
 
 def _ranges(caller: Caller, query: ConversationQuery, filters: Filters, *, sees_all: bool) -> Sequence[str]:
-    """Return the conditions of each range: which statuses are wanted, whose they may be."""
+    """Return the conditions of each range: which statuses are wanted, and whose they may be."""
+    statuses = _statuses(query)
+    if not statuses:
+        return []
+    whose = _whose(caller, query, filters)
+    mine = [] if sees_all or statuses == ["queued"] else [_owner(caller, filters)]
+    return [" AND ".join([STATUS[one], *whose, *([] if one == "queued" else mine)]) for one in statuses]
+
+
+def _statuses(query: ConversationQuery) -> list[str]:
     wanted = set(query.status.split(",")) if query.status else set(STATUS)
     if query.tabulation_id:
         wanted &= {"closed"}
-    whose = _whose(caller, query, filters)
-    mine = None if sees_all else _owner(caller, filters)
-    return [
-        " AND ".join([STATUS[status], *([whose] if whose else []), *([mine] if mine and status != "queued" else [])])
-        for status in STATUS
-        if status in wanted
-    ]
+    return [status for status in STATUS if status in wanted]
 
 
-def _whose(caller: Caller, query: ConversationQuery, filters: Filters) -> str | None:
+def _whose(caller: Caller, query: ConversationQuery, filters: Filters) -> list[str]:
     match query.assigned_to:
         case None:
-            return None
+            return []
         case "none":
-            return "v.assigned_to IS NULL"
+            return ["v.assigned_to IS NULL"]
         case "me" if caller.user_id is None:
             problem = FieldError("assignedTo", "an API key is nobody; give a user's id")
             raise Invalid("invalid_request", "An API key has no conversations of its own.", errors=[problem])
         case "me":
-            return _owner(caller, filters)
+            return [_owner(caller, filters)]
         case user_id:
-            return f"v.assigned_to = {filters.argument(UUID(user_id))}"
+            return [f"v.assigned_to = {filters.argument(UUID(user_id))}"]
 
 
 def _owner(caller: Caller, filters: Filters) -> str:
