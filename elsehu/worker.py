@@ -36,6 +36,7 @@ from elsehu.settings import Settings
 log = structlog.get_logger("elsehu.worker")
 
 TRY_AGAIN_SECONDS = 2.0
+LOOK_FOR_ABANDONED_SECONDS = 60
 SLOT_KEY = "elsehu:periodic:{name}:{slot}"
 SLOT_KEPT_SECONDS = 3600
 CONNECTIONS_OF_A_JOB = {"pool_min": 1, "pool_max": 4}
@@ -96,7 +97,12 @@ def work(settings: Settings) -> None:
     while not asked:
         try:
             with _redis(settings) as redis:
-                worker = JobWorker(list(QUEUES), connection=redis, serializer=JSONSerializer)
+                worker = JobWorker(
+                    list(QUEUES),
+                    connection=redis,
+                    serializer=JSONSerializer,
+                    maintenance_interval=LOOK_FOR_ABANDONED_SECONDS,
+                )
                 log.info("worker_listens", queues=list(QUEUES))
                 worker.work(logging_level="WARNING")
                 asked = worker.was_asked_to_stop
