@@ -47,9 +47,9 @@ WITH arrived AS (
         window_expires_at = greatest(c.window_expires_at, k.window_expires_at),
         (last_message_kind, last_message_preview, last_message_direction, last_message_at) = (
             SELECT l.kind, l.preview, l.direction, l.at FROM (VALUES
-                (n.kind, n.preview, n.direction, n.at),
-                (c.last_message_kind, c.last_message_preview, c.last_message_direction, c.last_message_at)
-            ) AS l(kind, preview, direction, at) ORDER BY l.at DESC NULLS LAST LIMIT 1)
+                (n.kind, n.preview, n.direction, n.at, 1),
+                (c.last_message_kind, c.last_message_preview, c.last_message_direction, c.last_message_at, 0)
+            ) AS l(kind, preview, direction, at, is_new) ORDER BY l.at DESC NULLS LAST, l.is_new DESC LIMIT 1)
     FROM newest n JOIN counted k USING (conversation_id)
     WHERE c.id = n.conversation_id
     RETURNING c.id

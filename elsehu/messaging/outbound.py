@@ -32,16 +32,17 @@ WITH place AS (
     UPDATE conversations SET last_activity_at = greatest(last_activity_at, $11),
         (last_message_kind, last_message_preview, last_message_direction, last_message_at) = (
             SELECT n.kind, n.preview, n.direction, n.at FROM (VALUES
-                ($5::text, left($6, 120), 'OUTBOUND', CASE WHEN $5 <> 'reaction' THEN $11::timestamptz END),
-                (last_message_kind, last_message_preview, last_message_direction, last_message_at)
-            ) AS n(kind, preview, direction, at) ORDER BY n.at DESC NULLS LAST LIMIT 1),
+                ($5::text, left($6, 120), 'OUTBOUND',
+                 CASE WHEN $5 <> 'reaction' THEN greatest(last_message_at, date_trunc('second', $11::timestamptz)) END, 1),
+                (last_message_kind, last_message_preview, last_message_direction, last_message_at, 0)
+            ) AS n(kind, preview, direction, at, is_new) ORDER BY n.at DESC NULLS LAST, n.is_new DESC LIMIT 1),
         first_reply_at = CASE WHEN $12 THEN coalesce(first_reply_at, $11) ELSE first_reply_at END
     WHERE id = $2 AND status <> 'closed' AND ($13::uuid IS NULL OR assigned_to = $13)
-    RETURNING id
+    RETURNING id, greatest(last_message_at, date_trunc('second', $11::timestamptz)) AS at
 ), queued AS (
     INSERT INTO messages (id, conversation_id, instance_id, direction, kind, text, payload, media_id, status,
         status_rank, client_id, reply_to_external_id, sender_id, at, lane, attempts)
-    SELECT $1, $2, $3, 'OUTBOUND', $5, $6, $7::jsonb, $8, 'pending', 0, $4, $9, $10, $11, $14, 0 FROM place
+    SELECT $1, $2, $3, 'OUTBOUND', $5, $6, $7::jsonb, $8, 'pending', 0, $4, $9, $10, place.at, $14, 0 FROM place
     ON CONFLICT (conversation_id, client_id) WHERE client_id IS NOT NULL DO NOTHING
     RETURNING id
 ), told AS (
@@ -50,6 +51,8 @@ WITH place AS (
 )
 SELECT (SELECT count(*) FROM place) AS places, (SELECT count(*) FROM queued) AS queued
 """
+"""A provider's times have whole seconds: with ours cut alike, what comes in the same second is shown in the order
+of arrival, and nothing that we send is shown before what is there."""
 
 QUOTED = "SELECT external_id FROM messages WHERE id = $1 AND conversation_id = $2"
 

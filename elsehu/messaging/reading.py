@@ -33,8 +33,9 @@ WHERE conversation_id = $1 AND direction = 'INBOUND' AND external_id IS NOT NULL
 ORDER BY at DESC, seq DESC LIMIT $2
 """
 ADDRESS = """
-SELECT address FROM contact_identities WHERE contact_id = $1 ORDER BY last_seen_at DESC, kind DESC LIMIT 1
+SELECT address FROM contact_identities WHERE contact_id = $1 ORDER BY kind = 'phone' DESC, last_seen_at DESC LIMIT 1
 """
+"""A phone where there is one: Evolution passes over read receipts for LIDs without a word (reference, section 5)."""
 
 
 @dataclass(frozen=True, slots=True)

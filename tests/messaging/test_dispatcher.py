@@ -276,3 +276,14 @@ async def test_a_sent_reaction_stands_on_its_target(kernel: Kernel, conversation
     )
     assert [tuple(row) for row in rows] == [("IN1", "👍", True)]
     assert await kernel.db.fetch_value("SELECT last_message_preview FROM conversations") == "hello"
+
+
+async def test_what_comes_in_the_same_second_is_shown_in_the_order_of_arrival(
+    kernel: Kernel, ingest: Ingest, conversation: UUID, number: UUID
+) -> None:
+    await say(kernel, conversation, number, "answer")
+    second = kernel.now().replace(microsecond=0)
+    await deliver(ingest, number, text("IN2", "thanks", at=second))
+    rows = await kernel.db.fetch("SELECT text FROM messages ORDER BY at, seq")
+    assert [row["text"] for row in rows] == ["hello", "answer", "thanks"]
+    assert await kernel.db.fetch_value("SELECT last_message_preview FROM conversations") == "thanks"
