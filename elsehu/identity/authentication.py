@@ -1,14 +1,12 @@
 """Finding out who calls: by access token or by API key."""
 
 import asyncio
-from contextlib import suppress
 from dataclasses import replace
 
 from elsehu.contracts.errors import Unauthenticated
 from elsehu.contracts.user import Caller
-from elsehu.db import CONNECTION_LOST
 from elsehu.http.operations import Authenticator
-from elsehu.identity import api_keys, housekeeping
+from elsehu.identity import api_keys
 from elsehu.identity.callers import CHANNEL, Callers
 from elsehu.identity.passwords import Verifier
 from elsehu.identity.throttle import Throttle
@@ -54,14 +52,11 @@ class Identity(Authenticator):
         return caller
 
     async def run(self) -> None:
-        """Listen for what the other processes change, and clear away what is long over."""
+        """Listen for what the other processes change."""
         if not self._is_listening:
             await self._kernel.bus.listen(CHANNEL, self.callers.heard)
             self._is_listening = True
-        while True:
-            with suppress(*CONNECTION_LOST):
-                await housekeeping.sweep(self._kernel)
-            await asyncio.sleep(housekeeping.INTERVAL_SECONDS)
+        await asyncio.Event().wait()
 
 
 def provide_identity(kernel: Kernel) -> Identity:

@@ -3,8 +3,6 @@
 from elsehu.http import idempotency
 from elsehu.kernel import Kernel
 
-INTERVAL_SECONDS = 3600.0
-
 OLD_SESSIONS = """
 DELETE FROM sessions WHERE id IN (
     SELECT id FROM sessions WHERE expires_at < now() - interval '1 day' LIMIT 10000 FOR UPDATE SKIP LOCKED
