@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -22,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from elsehu.http.problems import on_unexpected
+from elsehu.http.routing import route_of
 from elsehu.ids import new_id
 from elsehu.settings import Settings
 
@@ -55,7 +55,7 @@ def middleware_of(settings: Settings) -> list[Middleware]:
     )
     is_https = settings.base_url.startswith("https://")
     edge = Middleware(Edge, is_https=is_https, logs_access=settings.logging.access)
-    return [edge, cors] if settings.server.cors_origins else [edge]
+    return [edge, *([cors] if settings.server.cors_origins else []), Middleware(LastWord)]
 
 
 class Edge:
@@ -96,10 +96,6 @@ class Edge:
 
         try:
             await self._app(scope, receive, send_on)
-        except Exception as error:
-            if status is not None:
-                raise
-            await on_unexpected(Request(scope), error)(scope, receive, send_on)
         finally:
             if self._logs_access:
                 _log_access(scope, status or CLIENT_GONE, time.perf_counter() - started)
@@ -107,6 +103,29 @@ class Edge:
     def _added(self, scope: Scope) -> Headers:
         usual = self._api_headers if scope["path"].startswith("/api/") else self._headers
         return [(b"x-request-id", scope["elsehu.request_id"].encode()), *usual]
+
+
+class LastWord:
+    """The innermost layer: answers what no handler expected, so that this answer too gets its headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection. What breaks after the answer has begun can only break it off."""
+        is_answered = scope["type"] != "http"
+
+        async def send_on(message: Message) -> None:
+            nonlocal is_answered
+            is_answered = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_on)
+        except Exception as error:
+            if is_answered:
+                raise
+            await on_unexpected(Request(scope), error)(scope, receive, send)
 
 
 def security_headers(*, is_https: bool) -> Headers:
@@ -128,17 +147,6 @@ def request_id_of(scope: Scope) -> str:
         if name == b"x-request-id" and SANE_ID.fullmatch(value):
             return str(value, "ascii")
     return str(new_id())
-
-
-def route_of(scope: Mapping[str, Any]) -> str:
-    """Return the template of the route that answered, `/api/users/{id}`; never what somebody put into the path."""
-    if "endpoint" not in scope:
-        return "unmatched"
-    names = {str(value): f"{{{name}}}" for name, value in scope.get("path_params", {}).items()}
-    segments = scope["path"].split("/")
-    if not names.keys() <= set(segments):
-        return str(getattr(scope["endpoint"], "__name__", "unknown"))
-    return "/".join(names.get(segment, segment) for segment in segments)
 
 
 def _log_access(scope: Scope, status: int, seconds: float) -> None:

@@ -4,8 +4,10 @@ import inspect
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
+from typing import Any
 
 import orjson
 from starlette.requests import Request
@@ -64,12 +66,17 @@ def describe(operations: Sequence[Operation]) -> Json:
 
 def operation_ids(operations: Sequence[Operation]) -> list[str]:
     """Return a name for each operation: its handler's, with the tag in front where two are called alike."""
-    names = [getattr(one.handler, "__name__", "operation") for one in operations]
+    names = [getattr(_function(one), "__name__", "operation").lstrip("_") for one in operations]
     often = Counter(names)
     return [
         name if often[name] == 1 else f"{one.method.lower()}_{one.tag.replace('-', '_')}_{name}"
         for one, name in zip(operations, names, strict=True)
     ]
+
+
+def _function(one: Operation) -> Any:
+    """Return the function behind an operation, also where a plugin's is bound to its context."""
+    return one.handler.func if isinstance(one.handler, partial) else inspect.unwrap(one.handler)
 
 
 def _operation(one: Operation, schemas: Schemas) -> Json:
@@ -90,7 +97,7 @@ def _operation(one: Operation, schemas: Schemas) -> Json:
 
 
 def _description(one: Operation) -> str:
-    words = inspect.getdoc(one.handler) or ""
+    words = inspect.getdoc(_function(one)) or ""
     if one.roles is None or one.roles == EVERYBODY:
         return words
     return f"{words}\n\nRoles: {', '.join(sorted(one.roles))}.".strip()

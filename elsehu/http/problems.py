@@ -15,6 +15,7 @@ from starlette.responses import Response
 from elsehu.contracts.errors import DomainError, FieldError, ProviderError, WebhookRejected
 from elsehu.db import CONNECTION_LOST
 from elsehu.http.lingering import Lingering
+from elsehu.http.routing import route_of
 from elsehu.secretbox import WrongSecretKey
 
 log = structlog.get_logger("elsehu.http")
@@ -106,14 +107,14 @@ def on_http_exception(request: Request, error: Exception) -> Response:
 
 def on_connection_lost(request: Request, error: Exception) -> Response:
     """Translate PostgreSQL or Redis being away: nothing was done, come back soon."""
-    log.warning("dependency_down", path=request.url.path, error=type(error).__name__)
+    log.warning("dependency_down", route=route_of(request.scope), error=type(error).__name__)
     detail = "A service that Elsehu depends on is away. Nothing was done; try again shortly."
     return problem(request, 503, "dependency_down", detail, headers={"Retry-After": str(round(RETRY_SOON))})
 
 
 def on_wrong_secret_key(request: Request, error: Exception) -> Response:
     """Translate credentials that none of the configured keys can read."""
-    log.error("wrong_secret_key", path=request.url.path)
+    log.error("wrong_secret_key", route=route_of(request.scope))
     detail = "Stored credentials cannot be read with the configured secret key. An admin must restore the key."
     return problem(request, 503, "wrong_secret_key", detail)
 
@@ -125,7 +126,7 @@ def on_unstorable_text(request: Request, error: Exception) -> Response:
 
 def on_unexpected(request: Request, error: Exception) -> Response:
     """Translate what nobody expected: logged whole, shown as nothing but a request id."""
-    log.error("unexpected_error", path=request.url.path, exc_info=error)
+    log.error("unexpected_error", route=route_of(request.scope), exc_info=error)
     return problem(request, 500, "internal_error", "Something went wrong on our side. Quote the requestId to an admin.")
 
 
