@@ -53,18 +53,26 @@ async def check_migrated(settings: Settings, plugins: Plugins) -> None:
         raise ElsehuError("not_migrated", f"The database lacks migrations ({names}). Run `elsehu migrate`.")
 
 
-async def prepare(settings: Settings, plugins: Plugins, progress: Callable[[str], None]) -> FirstStart | None:
-    """Migrate; on a database without an ADMIN or an instance make them. Return what a newcomer must be told.
-
-    Raises ConfigError if the first ADMIN cannot be what the settings say.
-    """
-    if await unmigrated(settings, plugins):
+async def ensure_migrated(settings: Settings, plugins: Plugins, progress: Callable[[str], None]) -> list[str]:
+    """Run the migrations that the database lacks; return their names."""
+    lacking = await unmigrated(settings, plugins)
+    if lacking:
         from elsehu.migrating import migrate
 
         progress("Preparing the database")
         await migrate(_url(settings), plugins)
+    return lacking
+
+
+async def ensure_usable(settings: Settings, plugins: Plugins, *, with_sandbox: bool) -> FirstStart | None:
+    """Make the first ADMIN (with the default tabulations) if there is none, and on request a number to try.
+
+    Returns what a newcomer must be told, or None if there was an ADMIN. Raises ConfigError if the ADMIN cannot be
+    what the settings say.
+    """
     missing = await _missing(settings)
-    return await _make(settings, plugins, missing) if any(missing.values()) else None
+    wants_sandbox = with_sandbox and missing["no_instance"] and plugins.spec("sandbox") is not None
+    return await _make(settings, plugins, wants_sandbox) if missing["no_admin"] or wants_sandbox else None
 
 
 async def _missing(settings: Settings) -> Mapping[str, bool]:
@@ -75,7 +83,7 @@ async def _missing(settings: Settings) -> Mapping[str, bool]:
         await connection.close()
 
 
-async def _make(settings: Settings, plugins: Plugins, missing: Mapping[str, bool]) -> FirstStart | None:
+async def _make(settings: Settings, plugins: Plugins, wants_sandbox: bool) -> FirstStart | None:
     from elsehu.desk.defaults import ensure_default_tabulations
     from elsehu.identity.bootstrap import ensure_first_admin
     from elsehu.instances import editing
@@ -83,7 +91,6 @@ async def _make(settings: Settings, plugins: Plugins, missing: Mapping[str, bool
     from elsehu.kernel import open_kernel
 
     password = settings.admin_password.get_secret_value() if settings.admin_password else None
-    wants_sandbox = missing["no_instance"] and plugins.spec("sandbox") is not None
     async with open_kernel(settings, plugins) as kernel, kernel.db.transaction() as uow:
         admin = await ensure_first_admin(uow, settings, settings.admin_email, password)
         if admin is not None:

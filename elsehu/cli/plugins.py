@@ -4,11 +4,13 @@ from importlib.metadata import EntryPoint
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from elsehu.cli.program import Program
 from elsehu.cli.texts import _
 from elsehu.plugins import Plugin, installed
+
+LONGEST_HOOK = 20
 
 
 @click.command()
@@ -16,7 +18,8 @@ from elsehu.plugins import Plugin, installed
 def plugins(program: Program) -> None:
     """List the installed plugins, which of them are enabled, and the hooks that each of these implements."""
     enabled = {plugin.info.name: plugin for plugin in program.plugins.loaded}
-    table = Table(_("Plugin"), _("Version"), _("Enabled"), _("What it is"), _("Hooks"))
+    hooks = Column(_("Hooks"), overflow="fold", min_width=LONGEST_HOOK)
+    table = Table(_("Plugin"), _("Version"), _("Enabled"), _("What it is"), hooks)
     for name, entries in sorted(installed().items()):
         for entry in entries:
             table.add_row(*_row(name, entry, enabled.get(name)))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from elsehu.cli.texts import _
+from elsehu.first_start import FirstStart, check_migrated, ensure_migrated
 from elsehu.plugins import Plugins, load_plugins
 from elsehu.settings import Settings
 
@@ -26,6 +28,14 @@ def imported() -> None:
     """Collect garbage from now on (`main` put it off), and never again look at what came with the imports."""
     gc.freeze()
     gc.enable()
+
+
+def about_admin(first: FirstStart) -> str:
+    """Return how the first ADMIN logs in."""
+    if first.password is None:
+        return _("The first ADMIN is {}, with the password that you set.").format(first.email)
+    text = _("The first ADMIN is {email} with the password {password}, which is shown only now.")
+    return text.format(email=first.email, password=first.password)
 
 
 class Program:
@@ -49,7 +59,6 @@ class Program:
         Where the settings name no services, those of a running `elsehu serve` are used, else the bundled ones
         run meanwhile. Raises ConfigError, EmbeddedError, one of `db.CONNECTION_LOST`, and what `work` raises.
         """
-        from elsehu.first_start import check_migrated, prepare
         from elsehu.kernel import open_kernel
         from elsehu.services import connected, has_urls
 
@@ -59,7 +68,7 @@ class Program:
                 if has_urls(self.settings):
                     await check_migrated(settings, self.plugins)
                 else:
-                    await prepare(settings, self.plugins, say)
+                    await ensure_migrated(settings, self.plugins, say)
                 imported()
                 async with open_kernel(settings, self.plugins) as kernel:
                     return await work(kernel)

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import click
 
 from elsehu.cli.apart import address, listening_on
-from elsehu.cli.program import Program, imported, say
+from elsehu.cli.program import Program, about_admin, imported, say
 from elsehu.cli.texts import _
 from elsehu.cli.walkthrough import walkthrough
-from elsehu.first_start import FirstStart, prepare
+from elsehu.first_start import FirstStart, ensure_migrated, ensure_usable
 from elsehu.http.logs import configure_logs
 from elsehu.listening import listening
 from elsehu.plugins import Plugins
@@ -37,11 +37,16 @@ def serve(program: Program, host: str | None, port: int | None) -> None:
         loading.result()
     with _services(asked) as settings:
         plugins = loading.result()
-        first = asyncio.run(prepare(settings, plugins, say))
+        first = asyncio.run(_prepare(settings, plugins))
         imported()
         code = supervise(commands(settings), lambda: _announce(settings, first))
     say(_("Elsehu has stopped."))
     sys.exit(code)
+
+
+async def _prepare(settings: Settings, plugins: Plugins) -> FirstStart | None:
+    await ensure_migrated(settings, plugins, say)
+    return await ensure_usable(settings, plugins, with_sandbox=True)
 
 
 def _meanwhile(load: Callable[[], Plugins]) -> Future[Plugins]:
@@ -106,7 +111,6 @@ def _own_url(settings: Settings) -> str:
 def _announce(settings: Settings, first: FirstStart | None) -> None:
     if first and first.instance_name:
         click.echo(walkthrough(_own_url(settings), first.email, first.password, first.instance_name))
-    elif first and first.password:
-        text = _("The first ADMIN is {email} with the password {password}, which is shown only now.")
-        click.echo(text.format(email=first.email, password=first.password))
+    elif first:
+        click.echo(about_admin(first))
     say(_("Elsehu is ready at {}. Ctrl-C stops it.").format(_own_url(settings)))
