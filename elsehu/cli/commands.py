@@ -15,6 +15,7 @@ COMMANDS = {
     "scheduler": "elsehu.cli.apart:scheduler",
     "migrate": "elsehu.cli.migrate:migrate",
     "user": "elsehu.cli.user:user_group",
+    "rotate-key": "elsehu.cli.rotate:rotate_key",
     "config": "elsehu.cli.config:config",
     "plugins": "elsehu.cli.plugins:plugins",
 }

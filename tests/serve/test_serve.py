@@ -114,6 +114,22 @@ def test_with_urls_it_starts_no_services(start_again: Start, tmp_path: Path) -> 
     assert second.stop() == 0
 
 
+def test_the_secret_key_is_rotated_in_two_steps(start_again: Start, tmp_path: Path) -> None:
+    key = tmp_path / "var" / "secret_key"
+    old = key.read_text().strip()
+    key.write_text(f"a new key,{old}\n")
+    rotated = elsehu(tmp_path, "rotate-key")
+    assert rotated.returncode == 0, rotated.stderr
+    key.write_text("a new key\n")
+    serving = start_again()
+    token = serving.log_in(PASSWORD)
+    assert serving.request("/api/service-instances", token=token)[1]["items"][0]["status"] != "error"
+    assert elsehu(tmp_path, "sandbox", "say", "Still there?").returncode == 0
+    serving.stop()
+    key.write_text("another key\n")
+    assert elsehu(tmp_path, "rotate-key").returncode == 1
+
+
 def is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
