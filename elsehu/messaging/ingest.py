@@ -121,15 +121,12 @@ class Ingest:
             await self._together(jobs)
         except CONNECTION_LOST as error:
             log.warning("ingest_database_away", webhooks=len(jobs), error=type(error).__name__)
-            for job in jobs:
-                _refuse(job)
-        except asyncio.CancelledError:
-            for job in jobs:
-                _refuse(job)
-            raise
         except Exception as error:
             log.warning("ingest_goes_alone", webhooks=len(jobs), error=repr(error)[:300])
             await self._alone(jobs)
+        finally:
+            for job in jobs:
+                _refuse(job)
 
     async def _together(self, jobs: Sequence[Job]) -> None:
         files = {place: file for job in jobs for place, file in job.files.items()}
@@ -142,8 +139,10 @@ class Ingest:
             try:
                 await self._item_by_item(job)
                 _confirm(job)
-            except CONNECTION_LOST:
-                _refuse(job)
+            except CONNECTION_LOST as error:
+                log.warning("ingest_database_away", webhooks=1, error=type(error).__name__)
+            except Exception:
+                log.exception("webhook_cannot_be_kept", provider=job.provider)
 
     async def _item_by_item(self, job: Job) -> None:
         dead: list[Dead] = []
@@ -210,8 +209,9 @@ def _confirm(job: Job) -> None:
 
 
 def _refuse(job: Job) -> None:
+    """Have a webhook that is not committed sent again."""
     if not job.done.done():
-        detail = "The database is away and nothing was stored; send this again."
+        detail = "This could not be stored now; send it again."
         job.done.set_exception(Unavailable("database_away", detail, retry_after=2))
 
 

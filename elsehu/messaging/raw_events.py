@@ -54,6 +54,11 @@ def to_jsonb(value: Any) -> str:
         return orjson.dumps({"unstorable": str(error)}).decode()
 
 
+def _storable(text: str) -> str:
+    """Return `text` without what a text column has no place for: NUL, and halves of surrogate pairs."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
 async def keep(uow: UnitOfWork, raws: Sequence[Raw]) -> None:
     """Store webhooks' bodies."""
     if raws:
@@ -61,7 +66,7 @@ async def keep(uow: UnitOfWork, raws: Sequence[Raw]) -> None:
             KEEP,
             [raw.provider for raw in raws],
             [raw.instance_id for raw in raws],
-            [raw.event_name[:80] for raw in raws],
+            [_storable(raw.event_name)[:80] for raw in raws],
             [to_jsonb(raw.body) for raw in raws],
         )
 
@@ -73,7 +78,7 @@ async def bury(uow: UnitOfWork, dead: Sequence[Dead]) -> None:
             BURY,
             [one.provider for one in dead],
             [one.instance_id for one in dead],
-            [one.error[:2000].replace("\0", "") for one in dead],
+            [_storable(one.error)[:2000] for one in dead],
             [to_jsonb(one.item) for one in dead],
         )
 
