@@ -36,11 +36,11 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Pins anew what a clean environment gets today: read the difference before you commit it.
+# Pins anew what a clean environment gets today (async-timeout: Python before 3.11.3): read the difference before you commit it.
 constraints:
 	rm -rf .venv && python3.11 -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e '.[embedded]' $(PLUGINS) --group dev hatchling
+	$(BIN)/python -m pip install --quiet -e '.[embedded]' $(PLUGINS) --group dev hatchling async-timeout
 	$(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^setuptools==' > constraints.txt
 	@touch $(STAMP)
 
