@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 import orjson
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -36,7 +37,7 @@ def documentation_routes(operations: Sequence[Operation]) -> list[Route]:
 
     async def document(_: Request) -> Response:
         if not documents:
-            documents.append(orjson.dumps(describe(operations)))
+            documents.append(await run_in_threadpool(lambda: orjson.dumps(describe(operations))))
         return Response(documents[0], media_type="application/json")
 
     return [Route(PATH, document), *swagger_routes(PATH)]

@@ -32,7 +32,7 @@ def provider_spec(plugins: Plugins, name: str) -> ProviderSpec:
     specs = {spec.name: spec for spec in plugins.providers()}
     if name in specs:
         return specs[name]
-    message = f"is no enabled provider; enabled are: {', '.join(sorted(specs)) or 'none'}"
+    message = f"{name!r} is not enabled; enabled are: {', '.join(sorted(specs)) or 'none'}"
     raise Invalid("unknown_provider", f"The provider {message}.", errors=[FieldError("provider", message)])
 
 
