@@ -1,10 +1,9 @@
 """The commented `elsehu.toml` of this repository shows every key with its default."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
-
-import tomllib
 
 from elsehu.configuration import load_settings
 from elsehu.environment import Key, keys

@@ -201,7 +201,8 @@ async def test_every_periodic_task_runs_on_an_empty_database(settings: Settings,
 
 
 async def test_what_was_kept_long_enough_goes(settings: Settings, kernel: Kernel) -> None:
-    raw = "INSERT INTO webhook_events (provider, event_name, body, received_at) VALUES ('p', 'e', '{}', now() - $1::interval)"
+    raw = """INSERT INTO webhook_events (provider, event_name, body, received_at)
+             VALUES ('p', 'e', '{}', now() - $1::interval)"""
     event = "INSERT INTO events (type, at) VALUES ('message:new', now() - $1::interval)"
     for days, hours in ((8, 25), (6, 23)):
         await kernel.db.execute(raw, timedelta(days=days))
