@@ -10,9 +10,8 @@ import orjson
 from elsehu.contracts.errors import Conflict, FieldError, Invalid
 from elsehu.contracts.message import Identity, IdentityKind
 from elsehu.db import Row, UnitOfWork
-from elsehu.events import SIGNAL
 from elsehu.ids import new_id
-from elsehu.messaging.contacts import kept_contact
+from elsehu.messaging.contacts import kept_contact, tell_of_contact
 from elsehu.messaging.identities import key_of
 from elsehu.messaging.locks import AddressesChanged, identity_key, lock
 from elsehu.messaging.merging import identities_of, merge
@@ -44,10 +43,6 @@ SET_OPTED_OUT = """
 UPDATE contacts SET opted_out_at = CASE WHEN $2::timestamptz IS NULL THEN NULL ELSE coalesce(opted_out_at, $2) END,
     updated_at = now()
 WHERE id = $1
-"""
-TELL = """
-INSERT INTO events (type, subject_id, conversation_id)
-SELECT 'conversation:updated', id, id FROM conversations WHERE contact_id = $1 AND status <> 'closed'
 """
 
 
@@ -128,8 +123,7 @@ async def change(uow: UnitOfWork, contact_id: UUID, changes: Mapping[str, Any]) 
     found_by = search_text(new["name"], new["profile_name"], new["phone"], new["email"])
     values = (new["name"], new["phone"], new["email"], new["tags"], _json(new["custom"]), found_by)
     await uow.execute(UPDATE, contact_id, *values)
-    await uow.execute(TELL, contact_id)
-    uow.signal(SIGNAL)
+    await tell_of_contact(uow, contact_id)
 
 
 async def set_archived(uow: UnitOfWork, contact_id: UUID, at: datetime | None) -> None:

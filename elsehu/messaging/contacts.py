@@ -10,6 +10,7 @@ from elsehu.clock import isoformat
 from elsehu.contracts.errors import NotFound
 from elsehu.contracts.message import IdentityKind
 from elsehu.db import Database, UnitOfWork
+from elsehu.events import SIGNAL
 from elsehu.http.pages import aware_time, decode_cursor, page_of
 from elsehu.kernel import Kernel
 from elsehu.messaging.filters import Filters
@@ -24,7 +25,7 @@ SELECT c.id, coalesce(nullif(c.name, ''), c.profile_name) AS name, c.phone, c.em
 FROM contacts c
 """
 BY_ID = COLUMNS + "WHERE c.id = $1"
-NEWEST_FIRST = " ORDER BY c.created_at DESC, c.id DESC LIMIT "
+NEWEST_FIRST = "ORDER BY c.created_at DESC, c.id DESC LIMIT"
 """Served by the index contacts_list."""
 
 KEPT = """
@@ -33,6 +34,11 @@ WITH RECURSIVE chain AS (
     UNION ALL SELECT c.id, c.merged_into FROM chain JOIN contacts c ON c.id = chain.merged_into
 )
 SELECT id FROM chain WHERE merged_into IS NULL
+"""
+
+TELL = """
+INSERT INTO events (type, subject_id, conversation_id)
+SELECT 'conversation:updated', id, id FROM conversations WHERE contact_id = $1 AND status <> 'closed'
 """
 
 HOLD = "SELECT merged_into FROM contacts WHERE id = $1 FOR KEY SHARE"
@@ -74,6 +80,12 @@ async def hold_contact(uow: UnitOfWork, contact_id: UUID) -> UUID:
     return kept
 
 
+async def tell_of_contact(uow: UnitOfWork, contact_id: UUID) -> None:
+    """Tell of the open conversations that show a contact: it looks different now."""
+    await uow.execute(TELL, contact_id)
+    uow.signal(SIGNAL)
+
+
 async def get_contact(db: Database | UnitOfWork, contact_id: UUID) -> dict[str, Any]:
     """Return the REST shape of a contact, of the kept one if it was merged. Raises NotFound."""
     row = await db.fetch_row(BY_ID, await kept_contact(db, contact_id))
@@ -84,7 +96,7 @@ async def get_contact(db: Database | UnitOfWork, contact_id: UUID) -> dict[str, 
 async def contact_page(kernel: Kernel, query: ContactQuery) -> dict[str, Any]:
     """Return a page of contacts, newest first; archived and merged ones are hidden. Raises Invalid."""
     filters = _filters(query, kernel.settings.messaging.default_region)
-    sql = COLUMNS + "WHERE " + filters.where() + NEWEST_FIRST + filters.argument(query.limit + 1)
+    sql = f"{COLUMNS} WHERE {filters.where()} {NEWEST_FIRST} {query.limit + 1:d}"
     rows = await kernel.db.fetch(sql, *filters.arguments)
     return page_of(rows, query.limit, lambda row: (row["created_at"].isoformat(), row["id"]), contact_view)
 

@@ -5,15 +5,16 @@ from uuid import UUID
 
 from elsehu import events
 from elsehu.contracts.message import Identity, IdentityKind
-from elsehu.db import UnitOfWork
+from elsehu.db import Row, UnitOfWork
 from elsehu.events import Change
+from elsehu.messaging.contacts import tell_of_contact
 from elsehu.messaging.waiting import conversation_key
 
 OLDEST_FIRST = "SELECT id FROM contacts WHERE id = ANY($1::uuid[]) AND merged_into IS NULL ORDER BY id FOR UPDATE"
 IDENTITIES = "SELECT kind, value, scope, address FROM contact_identities WHERE contact_id = ANY($1::uuid[])"
 LOCK_CONVERSATIONS = """
-SELECT id, contact_id, instance_id, status FROM conversations WHERE contact_id = ANY($1::uuid[]) AND merged_into IS NULL
-ORDER BY id FOR UPDATE
+SELECT id, contact_id, instance_id, status, assigned_to FROM conversations
+WHERE contact_id = ANY($1::uuid[]) AND merged_into IS NULL ORDER BY id FOR UPDATE
 """
 FILL = """
 UPDATE contacts k SET
@@ -30,11 +31,23 @@ UPDATE contacts k SET
 FROM contacts l WHERE k.id = $1 AND l.id = $2
 """
 REKEY_WAITING = "UPDATE waiting_updates SET external_id = $1 WHERE external_id = $2"
-MOVE_MESSAGES = "UPDATE messages SET conversation_id = $1 WHERE conversation_id = $2"
+MOVE_MESSAGES = """
+WITH moved AS (
+    UPDATE messages m SET conversation_id = $1, client_id = CASE WHEN NOT EXISTS (
+        SELECT 1 FROM messages k WHERE k.conversation_id = $1 AND k.client_id = m.client_id) THEN m.client_id END
+    WHERE m.conversation_id = $2 RETURNING m.id, m.seq
+)
+INSERT INTO events (type, subject_id, conversation_id) SELECT 'message:updated', id, $1 FROM moved ORDER BY seq
+"""
+"""A client id is of one conversation: of two alike, that of the message that moves is dropped."""
+
 FOLD = """
 WITH kept AS (
     UPDATE conversations k SET
         unread_count = k.unread_count + l.unread_count,
+        status = CASE WHEN k.assigned_to IS NULL THEN l.status ELSE k.status END,
+        assigned_to = coalesce(k.assigned_to, l.assigned_to),
+        assigned_at = CASE WHEN k.assigned_to IS NULL THEN l.assigned_at ELSE k.assigned_at END,
         opened_at = least(k.opened_at, l.opened_at),
         first_reply_at = least(k.first_reply_at, l.first_reply_at),
         last_inbound_at = greatest(k.last_inbound_at, l.last_inbound_at),
@@ -79,18 +92,22 @@ async def _merge_into(uow: UnitOfWork, kept: UUID, lost: UUID) -> None:
     await uow.execute(
         "UPDATE contacts SET merged_into = $1, phone = NULL, updated_at = now() WHERE id = $2", kept, lost
     )
+    await tell_of_contact(uow, kept)
 
 
 async def _fold_open_conversations(uow: UnitOfWork, kept: UUID, lost: UUID) -> None:
     rows = await uow.fetch(LOCK_CONVERSATIONS, [kept, lost])
-    is_open = {(row["contact_id"], row["instance_id"]): row["id"] for row in rows if row["status"] != "closed"}
-    for (contact_id, instance_id), conversation_id in is_open.items():
+    is_open = {(row["contact_id"], row["instance_id"]): row for row in rows if row["status"] != "closed"}
+    for (contact_id, instance_id), folded in is_open.items():
         survivor = is_open.get((kept, instance_id))
         if contact_id == lost and survivor is not None:
-            await uow.execute(MOVE_MESSAGES, survivor, conversation_id)
-            await uow.execute(FOLD, survivor, conversation_id)
-            await events.record(uow, _told(survivor, conversation_id))
+            await uow.execute(MOVE_MESSAGES, survivor["id"], folded["id"])
+            await uow.execute(FOLD, survivor["id"], folded["id"])
+            await events.record(uow, [_moved("conversation:closed", folded), _moved("conversation:updated", survivor)])
 
 
-def _told(survivor: UUID, folded: UUID) -> list[Change]:
-    return [Change("conversation:closed", folded, folded), Change("conversation:updated", survivor, survivor)]
+def _moved(type_: str, before: Row) -> Change:
+    """Return the event of a conversation that those who saw it `before` may see no more."""
+    owner = before["assigned_to"]
+    data = {"previousAssignee": owner and str(owner), "wasQueued": before["status"] == "queued"}
+    return Change(type_, before["id"], before["id"], data)
