@@ -14,7 +14,15 @@ import orjson
 import structlog
 
 from elsehu.background import woken
-from elsehu.contracts.errors import ElsehuError, OutcomeUnknown, ProviderError, Rejected
+from elsehu.contracts.errors import (
+    ElsehuError,
+    InstanceSick,
+    OutcomeUnknown,
+    ProviderError,
+    Rejected,
+    Retryable,
+    Unavailable,
+)
 from elsehu.contracts.inbound import ReactionChanged
 from elsehu.contracts.instance import Instance, InstanceStatus
 from elsehu.contracts.message import Direction, Identity, IdentityKind, Kind
@@ -30,6 +38,7 @@ from elsehu.messaging.judging import Verdict, judge_error, judge_sent
 from elsehu.messaging.results import Result
 from elsehu.messaging.retrying import commit_batch
 from elsehu.messaging.verdicts import Verdicts
+from elsehu.secretbox import WrongSecretKey
 
 log = structlog.get_logger("elsehu.dispatcher")
 
@@ -89,7 +98,7 @@ class Dispatcher:
                 return [], await self._idle_seconds(uow)
             budgets = [await self._budget(uow, row, free) for row in ready]
             rows = await queue.claim(uow, budgets, now, lease)
-        return rows, min([IDLE_SECONDS, *(one.seconds_to_next for one in budgets if one.rate is not None)])
+        return rows, min([IDLE_SECONDS, *(one.seconds_to_next for one in budgets if one.seconds_to_next > 0)])
 
     async def _idle_seconds(self, uow: UnitOfWork) -> float:
         now = self._kernel.now()
@@ -113,7 +122,8 @@ class Dispatcher:
 
     async def _send(self, row: Mapping[str, Any]) -> None:
         verdict = await self._attempt(row)
-        self._finished.append(Result(row["id"], row["instance_id"], verdict, _reaction(row, self._kernel.now())))
+        reaction = _reaction(row, self._kernel.now())
+        self._finished.append(Result(row["id"], row["instance_id"], row["claimed_until"], verdict, reaction))
         self._has_finished.set()
 
     async def _attempt(self, row: Mapping[str, Any]) -> Verdict:
@@ -131,14 +141,27 @@ class Dispatcher:
         return judge_error(error, row["attempts"], age, self._settings, self._kernel.now())
 
     async def _hand_over(self, row: Mapping[str, Any]) -> Sent:
-        instance = await self._kernel.part(Directory).get(row["instance_id"])
-        if instance is None:
-            raise Rejected("instance_unknown", "The number that this message was to leave from is gone.")
-        message = await self._outbound(row, instance)
+        instance, message = await self._prepare(row)
+        if self._kernel.now() + timedelta(seconds=self._settings.send_timeout) > row["claimed_until"]:
+            raise Retryable("too_late_to_send", "Elsehu stood still before it could send this message.")
         async with asyncio.timeout(self._settings.send_timeout):
             return await self._kernel.plugins.send(instance, message)
 
-    async def _outbound(self, row: Mapping[str, Any], instance: Instance) -> OutboundMessage:
+    async def _prepare(self, row: Mapping[str, Any]) -> tuple[Instance, OutboundMessage]:
+        """Gather what is to be sent. Whatever fails here, the message certainly did not leave."""
+        try:
+            instance = await self._kernel.part(Directory).get(row["instance_id"])
+            message = await self._outbound(row)
+        except WrongSecretKey as error:
+            detail = "The number's credentials cannot be read with the configured secret key."
+            raise InstanceSick("wrong_secret_key", detail, InstanceStatus.BLOCKED) from error
+        except CONNECTION_LOST as error:
+            raise Retryable("dependency_down", "The database was away.") from error
+        if instance is None:
+            raise Rejected("instance_unknown", "The number that this message was to leave from is gone.")
+        return instance, message
+
+    async def _outbound(self, row: Mapping[str, Any]) -> OutboundMessage:
         return OutboundMessage(
             id=row["id"],
             client_ref=str(row["id"]),
@@ -157,18 +180,22 @@ class Dispatcher:
             await self._record_all()
 
     async def _record_all(self) -> None:
-        """Write down the finished sends, however long the database is away: they did happen."""
+        """Write down the finished sends, however long the database is away: they did happen.
+
+        They stay in the list until they are written, so that being cancelled loses none.
+        """
         while self._finished:
-            finished, self._finished = self._finished, []
+            finished = list(self._finished)
             try:
                 await self._record(finished)
             except CONNECTION_LOST as error:
                 log.warning("results_wait_for_database", results=len(finished), error=type(error).__name__)
-                self._finished = finished + self._finished
                 await asyncio.sleep(RECORD_AGAIN_SECONDS)
+                continue
             except Exception:
                 log.exception("results_recorded_one_by_one", results=len(finished))
                 await self._record_one_by_one(finished)
+            del self._finished[: len(finished)]
 
     async def _record_one_by_one(self, finished: Sequence[Result]) -> None:
         """Keep one result that cannot be written from sinking the others; its claim runs out as `unconfirmed`."""
@@ -214,6 +241,8 @@ def _named(error: Exception) -> Exception:
     if isinstance(error, ProviderError):
         return error
     assert isinstance(error, ElsehuError)
+    if isinstance(error, Unavailable):
+        return Retryable(error.code, error.detail, retry_after=error.retry_after)
     return Rejected(error.code, error.detail)
 
 

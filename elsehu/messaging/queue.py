@@ -38,7 +38,7 @@ WITH wanted AS (
     RETURNING m.*
 )
 SELECT c.id, c.seq, c.conversation_id, c.instance_id, c.kind, c.text, c.payload, c.media_id, c.client_id,
-       c.reply_to_external_id, c.attempts, c.created_at,
+       c.reply_to_external_id, c.attempts, c.created_at, c.claimed_until,
        q.direction AS quoted_direction, q.text AS quoted_text, t.addresses
 FROM claimed c
 JOIN conversations v ON v.id = c.conversation_id
@@ -55,7 +55,9 @@ SELECT min(m.next_attempt_at) FROM messages m JOIN service_instances i ON i.id =
 WHERE m.status = 'pending' AND i.is_active AND i.status = 'connected' AND m.next_attempt_at > $1
 """
 
-LOCK_BUCKET = "SELECT id, rate_tokens, rate_at FROM service_instances WHERE id = $1 FOR UPDATE"
+LOCK_BUCKET = "SELECT id, rate_tokens, rate_at FROM service_instances WHERE id = $1 FOR NO KEY UPDATE"
+"""Not FOR UPDATE, for which every message that is being stored for this number would be in the way."""
+
 SPEND = """
 UPDATE service_instances SET rate_tokens = $2, rate_at = $3 WHERE id = $1
 """

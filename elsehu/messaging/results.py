@@ -34,13 +34,15 @@ WITH judged AS (
         provider_code = r.provider_code, next_attempt_at = r.next_attempt_at, claimed_until = NULL,
         attempts = m.attempts - r.refund
     FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-                $8::smallint[])
-        AS r(id, status, rank, code, detail, provider_code, next_attempt_at, refund)
+                $8::smallint[], $9::timestamptz[])
+        AS r(id, status, rank, code, detail, provider_code, next_attempt_at, refund, claimed_until)
     WHERE m.id = r.id AND m.status IN ('sending', 'unconfirmed') AND m.external_id IS NULL
+      AND m.claimed_until = r.claimed_until
     RETURNING m.id, m.conversation_id
 )
 INSERT INTO events (type, subject_id, conversation_id) SELECT 'message:updated', id, conversation_id FROM judged
 """
+"""Only for the claim that it is the outcome of: who slept past his claim must not speak for the next one."""
 
 TAKEN_BY_OTHERS = """
 SELECT m.id, m.attempts, r.id AS ours FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS r(id, instance_id, external_id)
@@ -59,6 +61,7 @@ class Result:
 
     message_id: UUID
     instance_id: UUID
+    claimed_until: datetime
     verdict: Verdict
     reaction: ReactionChanged | None = None
 
@@ -122,6 +125,7 @@ async def _record_not_sent(uow: UnitOfWork, results: Sequence[Result]) -> None:
             [verdict.provider_code for verdict in verdicts],
             [verdict.next_attempt_at for verdict in verdicts],
             [0 if verdict.counts_attempt else 1 for verdict in verdicts],
+            [one.claimed_until for one in results],
         )
 
 

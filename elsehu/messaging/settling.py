@@ -28,7 +28,7 @@ EXPIRE = """
 WITH late AS (
     SELECT id FROM messages WHERE status = 'sending' AND claimed_until < $1 FOR UPDATE SKIP LOCKED
 ), expired AS (
-    UPDATE messages m SET status = 'unconfirmed', status_rank = 2, claimed_until = NULL,
+    UPDATE messages m SET status = 'unconfirmed', status_rank = 2,
         error_code = 'outcome_unknown', error_detail = 'Elsehu stopped while this message was being sent.'
     FROM late WHERE m.id = late.id RETURNING m.id, m.conversation_id
 ), told AS (
@@ -36,6 +36,8 @@ WITH late AS (
 )
 SELECT count(*) FROM expired
 """
+"""`claimed_until` stays: should its dispatcher only have slept, its result still counts."""
+
 WAITED_ECHOES = """
 SELECT w.instance_id, w.external_id FROM waiting_updates w
 WHERE w.created_at < $1 AND w.event->>'type' = 'MessageArrived' AND NOT starts_with(w.external_id, '~')

@@ -1,4 +1,4 @@
-"""What no database takes is put aside: it neither stops the messages beside it nor looks like a database that is away."""
+"""What no database takes is put aside: it neither stops the messages beside it nor is it sent for ever."""
 
 import asyncio
 from uuid import UUID
