@@ -51,7 +51,7 @@ class TabulationIn(ApiModel):
 class TabulationPatch(ApiModel):
     """`PATCH /api/tabulations/{id}`: what is given changes."""
 
-    name: Name = ""
+    name: Name = Field(default_factory=str)
     group: Group = ""
     position: Position = 0
     rule: Rule | None = None

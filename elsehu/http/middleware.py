@@ -125,7 +125,8 @@ class LastWord:
         except Exception as error:
             if is_answered:
                 raise
-            await on_unexpected(Request(scope), error)(scope, receive, send)
+            answer = await on_unexpected(Request(scope), error)
+            await answer(scope, receive, send)
 
 
 def security_headers(*, is_https: bool) -> Headers:

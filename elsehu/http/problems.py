@@ -68,7 +68,7 @@ def field_errors(error: ValidationError, prefix: str = "") -> tuple[FieldError, 
     )
 
 
-def on_domain_error(request: Request, error: Exception) -> Response:
+async def on_domain_error(request: Request, error: Exception) -> Response:
     """Translate a DomainError."""
     assert isinstance(error, DomainError)
     headers = {"Retry-After": str(max(1, round(error.retry_after)))} if error.retry_after is not None else {}
@@ -85,46 +85,46 @@ def on_domain_error(request: Request, error: Exception) -> Response:
     )
 
 
-def on_webhook_rejected(request: Request, error: Exception) -> Response:
+async def on_webhook_rejected(request: Request, error: Exception) -> Response:
     """Translate a webhook whose sender could not prove who it is."""
     assert isinstance(error, WebhookRejected)
     return problem(request, 401, error.code, error.detail)
 
 
-def on_provider_error(request: Request, error: Exception) -> Response:
+async def on_provider_error(request: Request, error: Exception) -> Response:
     """Translate a provider's failure in an operation that asked it directly."""
     assert isinstance(error, ProviderError)
     extra = {"providerCode": error.provider_code} if error.provider_code else {}
     return problem(request, 502, error.code, error.detail, extra=extra)
 
 
-def on_http_exception(request: Request, error: Exception) -> Response:
+async def on_http_exception(request: Request, error: Exception) -> Response:
     """Translate what Starlette's router refuses."""
     assert isinstance(error, HTTPException)
     code = CODES.get(error.status_code, "refused")
     return problem(request, error.status_code, code, str(error.detail), headers=error.headers)
 
 
-def on_connection_lost(request: Request, error: Exception) -> Response:
+async def on_connection_lost(request: Request, error: Exception) -> Response:
     """Translate PostgreSQL or Redis being away: nothing was done, come back soon."""
     log.warning("dependency_down", route=route_of(request.scope), error=type(error).__name__)
     detail = "A service that Elsehu depends on is away. Nothing was done; try again shortly."
     return problem(request, 503, "dependency_down", detail, headers={"Retry-After": str(round(RETRY_SOON))})
 
 
-def on_wrong_secret_key(request: Request, error: Exception) -> Response:
+async def on_wrong_secret_key(request: Request, error: Exception) -> Response:
     """Translate credentials that none of the configured keys can read."""
     log.error("wrong_secret_key", route=route_of(request.scope))
     detail = "Stored credentials cannot be read with the configured secret key. An admin must restore the key."
     return problem(request, 503, "wrong_secret_key", detail)
 
 
-def on_unstorable_text(request: Request, error: Exception) -> Response:
+async def on_unstorable_text(request: Request, error: Exception) -> Response:
     """Translate text that PostgreSQL has no place for: a NUL, or half a surrogate pair."""
     return problem(request, 422, "invalid_text", "A text holds a character that cannot be stored (NUL). Remove it.")
 
 
-def on_unexpected(request: Request, error: Exception) -> Response:
+async def on_unexpected(request: Request, error: Exception) -> Response:
     """Translate what nobody expected: logged whole, shown as nothing but a request id."""
     log.error("unexpected_error", route=route_of(request.scope), exc_info=error)
     return problem(request, 500, "internal_error", "Something went wrong on our side. Quote the requestId to an admin.")

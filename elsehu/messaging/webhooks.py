@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from elsehu.contracts.errors import NotFound
+from elsehu.contracts.errors import NotFound, Unavailable, WebhookRejected
 from elsehu.contracts.inbound import Broken, Normalized
 from elsehu.contracts.instance import Instance
 from elsehu.contracts.webhook import Accepted, Challenge, WebhookRequest
@@ -41,11 +41,25 @@ async def receive(request: Request) -> Response:
         raise NotFound("provider_not_found", f"No enabled plugin provides {request.path_params['provider']!r}.")
     webhook = await _read(request, kernel)
     instances = await _candidates(kernel, plugin.info.provider.name, webhook.instance_id)
-    accepted = kernel.plugins.receive(plugin, webhook, instances)
+    accepted = _authenticate(kernel, plugin, webhook, instances)
     if isinstance(accepted, Challenge):
         return PlainTextResponse(accepted.text, accepted.status)
     await apply_accepted(kernel, plugin, accepted)
     return OK
+
+
+def _authenticate(
+    kernel: Kernel, plugin: Plugin, webhook: WebhookRequest, instances: Sequence[Instance]
+) -> Accepted | Challenge:
+    """Have the plugin authenticate a webhook; 401 is final for providers, so not while we cannot read secrets."""
+    try:
+        return kernel.plugins.receive(plugin, webhook, instances)
+    except WebhookRejected:
+        assert plugin.info.provider is not None
+        if kernel.part(Directory).has_unreadable(plugin.info.provider.name):
+            detail = "Some secrets cannot be read with the configured secret key; send this again later."
+            raise Unavailable("wrong_secret_key", detail, retry_after=60) from None
+        raise
 
 
 async def _read(request: Request, kernel: Kernel) -> WebhookRequest:
