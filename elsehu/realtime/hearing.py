@@ -36,7 +36,7 @@ def heard_typing(hub: "Hub", hint: dict[str, Any]) -> None:
     """Show a conversation's room that somebody else types there."""
     frame = frames.notice("typing", hub.kernel.now(), hint)
     author = (hint.get("user") or {}).get("id")
-    for session in hub.sessions_in(UUID(hint["conversationId"])):
+    for session in hub.subscriptions.room(UUID(hint["conversationId"])):
         if str(session.caller.user_id) != author:
             session.put(frame)
 

@@ -18,6 +18,7 @@ log = structlog.get_logger("elsehu.realtime")
 
 POLL_SECONDS = 1.0
 RETRY_SECONDS = 0.25
+ORIENT_SECONDS = 5.0
 PAGE_EVENTS = 500
 PAUSE_SECONDS = 0.005
 
@@ -31,7 +32,7 @@ class Relay:
         self._registry = registry
         self._woken = kernel.signals.event(SIGNAL)
         self._life = ""
-        self._is_oriented = False
+        self._orient_at = 0.0
 
     async def run(self) -> None:
         """Deliver what is committed, at once when told of it, and every second in case nobody told."""
@@ -39,34 +40,48 @@ class Relay:
             try:
                 await self._deliver_all()
             except CONNECTION_LOST as error:
-                if self._is_oriented:
+                if self._orient_at:
                     log.warning("relay_waits", error=type(error).__name__)
-                self._is_oriented = False
+                self._orient_at = 0.0
                 await asyncio.sleep(RETRY_SECONDS)
             else:
-                await woken(self._woken, POLL_SECONDS)
+                await self._rest()
 
     async def _deliver_all(self) -> None:
-        if not self._is_oriented:
+        now = asyncio.get_running_loop().time()
+        if now >= self._orient_at:
             await self._orient()
-            self._is_oriented = True
-        while await self._deliver_page() >= PAGE_EVENTS:
+            self._orient_at = now + ORIENT_SECONDS
+        if not self._hub.has_sockets:
+            await self._pass_over()
+        while self._hub.has_sockets and await self._deliver_page() >= PAGE_EVENTS:
             pass
 
     async def _rest(self) -> None:
-        """Wait for the next signal. Under load, what is committed within a few milliseconds comes together."""
+        """Wait for the next signal; without sockets, for the first one that wants to come."""
+        # Under load, what is committed within a few milliseconds is read and rendered together.
         await asyncio.sleep(PAUSE_SECONDS)
-        await woken(self._woken, POLL_SECONDS)
+        if self._hub.has_sockets:
+            await woken(self._woken, POLL_SECONDS)
+        else:
+            await self._hub.doze()
+
+    async def _pass_over(self) -> None:
+        """Stand at the present. A socket that came meanwhile was promised all since where we stood: then stay there."""
+        async with self._kernel.db.reader() as uow:
+            position = await reading.now(uow)
+        if not self._hub.has_sockets:
+            self._hub.start_at(self._cursor(position))
 
     async def _orient(self) -> None:
-        """Start after what is committed; later make sure that this is still the database that we stood in."""
+        """Start at the present; later make sure that this is still the database that we stood in."""
         async with self._kernel.db.reader() as uow:
-            await reading.drop_foreign(uow)
             life = await reading.database_life(uow)
-            is_same = life == self._life and await reading.is_possible(uow, self._hub.stand.position)
-            if not is_same:
-                self._life = life
-                self._hub.start_at(self._cursor(await reading.now(uow)))
+            if life == self._life and await reading.is_possible(uow, self._hub.stand.position):
+                return
+            await reading.drop_foreign(uow)
+            self._life = life
+            self._hub.start_at(self._cursor(await reading.now(uow)))
 
     async def _deliver_page(self) -> int:
         async with self._kernel.db.reader() as uow:
@@ -79,7 +94,9 @@ class Relay:
         """Render what any socket may want; look again, for while we rendered another socket may have come."""
         rendered: dict[int, Rendered] = {}
         done: set[int] = set()
-        while wanted := [event for event in events if event.seq not in done and self._hub.is_wanted(event)]:
+        while wanted := [
+            event for event in events if event.seq not in done and self._hub.subscriptions.is_wanted(event)
+        ]:
             done.update(event.seq for event in wanted)
             rendered |= await self._registry.render(self._kernel, wanted)
         return rendered

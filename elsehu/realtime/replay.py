@@ -18,7 +18,7 @@ from elsehu.events import Event, reading
 from elsehu.events.cursors import Cursor
 from elsehu.events.positions import Position
 from elsehu.realtime import frames
-from elsehu.realtime.session import Flow
+from elsehu.realtime.session import TRY_AGAIN_LATER, Flow
 
 if TYPE_CHECKING:
     from elsehu.realtime.session import Session
@@ -27,7 +27,6 @@ log = structlog.get_logger("elsehu.realtime")
 
 PAGE_EVENTS = 200
 RETRY_SECONDS = 0.25
-TRY_AGAIN_LATER = 1013
 Answer = TypeVar("Answer")
 
 
@@ -88,7 +87,7 @@ async def _replay_page(session: "Session", events: list[Event], before: Position
     hub = session.hub
     wanted = [event for event in events if event.type in hub.registry.event_types]
     rendered = await _patiently(partial(hub.registry.render, hub.kernel, wanted))
-    selected = hub.select(session, wanted, rendered)
+    selected = hub.subscriptions.addressed_to(session, wanted, rendered)
     old, new = _encode(session, before), _encode(session, after)
     for place, frame in enumerate(selected, start=1):
         await session.outgoing.put_patiently(frame.text(new if place == len(selected) else old))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST_ROOMS = 1000
 UNAUTHENTICATED = 4401
+TRY_AGAIN_LATER = 1013
 EXPIRING_SECONDS = 60.0
 EXPIRING_SHARE = 0.1
 
@@ -66,17 +67,17 @@ class Session:
         if len(self.rooms) >= MOST_ROOMS and conversation_id not in self.rooms:
             raise Conflict("too_many_rooms", f"A socket may be in {MOST_ROOMS} conversations; leave some first.")
         self.rooms.add(conversation_id)
-        self.hub.enter_room(self, conversation_id)
+        self.hub.subscriptions.entered(self, conversation_id)
 
     def leave(self, conversation_id: UUID) -> None:
         """Leave a conversation's room."""
         self.rooms.discard(conversation_id)
-        self.hub.leave_room(self, conversation_id)
+        self.hub.subscriptions.left(self, conversation_id)
 
     def subscribe(self, inbox: InboxFilter | None) -> None:
         """Get list-level events of what passes the filter; None: of nothing."""
         self.inbox = inbox
-        self.hub.inbox_changed(self)
+        self.hub.subscriptions.inbox_changed(self)
 
     # What the hub uses ---------------------------------------------------------------------------------
 

@@ -15,10 +15,10 @@ from elsehu.realtime.builtin import BUILT_IN, who
 from elsehu.realtime.hub import Hub
 from elsehu.realtime.outgoing import Outgoing
 from elsehu.realtime.registry import by_name
-from elsehu.realtime.replay import TRY_AGAIN_LATER
-from elsehu.realtime.session import UNAUTHENTICATED, Session
+from elsehu.realtime.session import TRY_AGAIN_LATER, UNAUTHENTICATED, Session
 
 SUBPROTOCOL = "elsehu.jwt"
+READY_SECONDS = 5.0
 
 
 async def socket_endpoint(websocket: WebSocket) -> None:
@@ -72,7 +72,8 @@ async def open_session(kernel: Kernel, token: str, outgoing: Outgoing, request_i
     authenticator = kernel.part(Authenticator)  # type: ignore[type-abstract]
     caller = await authenticator.authenticate(token)
     hub = kernel.part(Hub)
-    await hub.is_ready.wait()
+    async with asyncio.timeout(READY_SECONDS):
+        await hub.ready()
     session = Session(hub, caller, token, outgoing)
     hub.admit(session)
     session.authenticated(caller, token, kernel.now())

@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from elsehu.db import CONNECTION_LOST
+import pytest
+
+from elsehu.db import CONNECTION_LOST, UnitOfWork
 from elsehu.embedded import EmbeddedServices
+from elsehu.events import reading
 from elsehu.ids import new_id
 from elsehu.kernel import Kernel
 from elsehu.testing.serving import RunningServer
@@ -119,3 +122,26 @@ async def test_who_comes_while_postgresql_is_away_is_told_to_come_again(
     socket = await open_socket(site)
     await socket.send("auth", {"token": "any"})
     assert await socket.closed() == 1013
+
+
+async def test_another_database_in_its_place_is_noticed(
+    site: RunningServer,
+    people: People,
+    open_socket: Open,
+    services: EmbeddedServices,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A backup was restored, say: what sockets know means nothing there, so they come anew and load anew."""
+    person = people.add()
+    socket = await open_socket(site, person)
+    cursor = socket.cursor
+
+    async def life_of_another(_: UnitOfWork) -> str:
+        return "feedface"
+
+    monkeypatch.setattr(reading, "database_life", life_of_another)
+    await asyncio.to_thread(services.restart_postgres)
+    assert await socket.closed() == 1013
+    socket = await open_socket(site, person)
+    await socket.do("resume", {"cursor": cursor})
+    assert (await socket.next("resync"))["data"]["reason"] == "other_database"
