@@ -26,7 +26,7 @@ ORDER = " ORDER BY v.last_activity_at DESC, v.id DESC LIMIT "
 KEYS = "SELECT v.id, v.last_activity_at FROM conversations v"
 WITH_CONTACT = KEYS + " JOIN contacts c ON c.id = v.contact_id"
 FOUND_CONTACTS = "SELECT c.id FROM contacts c WHERE c.merged_into IS NULL AND "
-MOST_FOUND = 1000
+MOST_FOUND = 2000
 """Up to so many contacts a search is answered by their conversations; beyond, it is common enough to be met
 soon in the order of the list."""
 
@@ -38,9 +38,9 @@ async def conversation_page(kernel: Kernel, caller: Caller, query: ConversationQ
     keys = KEYS
     if query.search:
         keys = await _search(kernel, query.search, filters)
-    limit = filters.argument(query.limit + 1)
-    page = " UNION ALL ".join(f"({keys} WHERE {one} AND {filters.where()}{ORDER}{limit})" for one in ranges)
-    sql = f"{COLUMNS} JOIN ({page}) page ON page.id = v.id{ORDER}{limit}"
+    limit = f"{query.limit + 1:d}"  # written out too: a plan for any limit would be one for large ones
+    union = " UNION ALL ".join(f"({keys} WHERE {one} AND {filters.where()}{ORDER}{limit})" for one in ranges)
+    sql = f"{COLUMNS} JOIN (SELECT v.id FROM ({union}) v{ORDER}{limit}) page ON page.id = v.id{ORDER}{limit}"  # noqa: S608
     rows = await kernel.db.fetch(sql, *filters.arguments) if ranges else []
     return page_of(rows, query.limit, lambda row: (row["last_activity_at"].isoformat(), row["id"]), conversation_view)
 

@@ -1,6 +1,7 @@
 """Filters of lists: conditions are written here, what callers give only ever becomes an argument."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +9,7 @@ from elsehu.messaging.search import plain
 from elsehu.phones import canonical, digits_of, parse_phone
 
 MOST_WORDS = 8
+TRIGRAM = 3
 _LIKE_SIGNS = re.compile(r"([\\%_])")
 _LOOKS_LIKE_PHONE = re.compile(r"[+(]?[\d\s().+/-]*\d[\d\s().+/-]*")
 
@@ -31,11 +33,13 @@ class Filters:
     def add_search(self, column: str, text: str, default_region: str) -> None:
         """Add that `column` (a contact's search text) holds what a person typed: all the words, or the phone."""
         if _LOOKS_LIKE_PHONE.fullmatch(text):
-            patterns = [_containing(digits) for digits in sorted(_spellings(text, default_region))]
-            self.add("(" + " OR ".join(f"{column} LIKE {{}}" for _ in patterns) + ")", *patterns)
+            self._add_any(column, [p for digits in sorted(_spellings(text, default_region)) for p in _patterns(digits)])
             return
         for word in plain(text).split()[:MOST_WORDS]:
-            self.add(f"{column} LIKE {{}}", _containing(word))
+            self._add_any(column, _patterns(word))
+
+    def _add_any(self, column: str, patterns: Sequence[str]) -> None:
+        self.add("(" + " OR ".join([f"{column} LIKE {{}}"] * len(patterns)) + ")", *patterns)
 
     def where(self) -> str:
         """Return the conditions as SQL."""
@@ -49,5 +53,7 @@ def _spellings(text: str, default_region: str) -> set[str]:
     return {digits, canonical(digits), whole or digits}
 
 
-def _containing(text: str) -> str:
-    return "%" + _LIKE_SIGNS.sub(r"\\\1", text) + "%"
+def _patterns(text: str) -> list[str]:
+    """Return what finds `text` anywhere; where it is too short for the trigram index, at the beginning of words."""
+    escaped = _LIKE_SIGNS.sub(r"\\\1", text)
+    return [f"%{escaped}%"] if len(text) >= TRIGRAM else [f"{escaped}%", f"% {escaped}%"]

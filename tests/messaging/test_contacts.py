@@ -228,7 +228,10 @@ class TestTheList:
             ("(11) 8888-7777", ["José Ávila"]),
             ("ana@example", ["Ana 100%"]),
             ("100%", ["Ana 100%"]),
-            ("%", ["Ana 100%"]),
+            ("%", []),
+            ("av", ["José Ávila"]),  # what is short is looked for at the beginning of words
+            ("vi", []),
+            ("vil", ["José Ávila"]),
             ("_", []),
             ("\\", []),
             ("jose ana", []),
