@@ -7,14 +7,19 @@ same conversation waits for that answer; any other was sent by somebody else and
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from elsehu.contracts.inbound import MessageArrived
 from elsehu.contracts.message import RANK, Direction, Status
 from elsehu.db import UnitOfWork
 
+CLOCK_SLACK = timedelta(minutes=5)
+"""How far a provider's clock and ours may be apart."""
+
 CANDIDATES = """
-SELECT id, conversation_id, kind, text, status FROM messages
+SELECT id, conversation_id, kind, text, status, created_at FROM messages
 WHERE conversation_id = ANY($1::uuid[]) AND status IN ('sending', 'unconfirmed') AND external_id IS NULL
 ORDER BY status = 'unconfirmed', seq FOR UPDATE
 """
@@ -78,18 +83,25 @@ async def settle(uow: UnitOfWork, echoes: Sequence[Echo], *, may_wait: bool) -> 
     return Settled(frozenset(done), frozenset(waiting))
 
 
-def _match(echo: Echo, candidates: Sequence[Mapping[str, object]]) -> Mapping[str, object] | None:
+def _match(echo: Echo, candidates: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     mine = [one for one in candidates if one["conversation_id"] == echo.conversation_id]
     by_reference = [one for one in mine if echo.event.client_ref and str(one["id"]) == echo.event.client_ref]
-    by_content = [one for one in mine if one["kind"] == echo.event.kind and _same_text(one["text"], echo.event.text)]
+    by_content = [one for one in mine if _looks_alike(one, echo.event)]
     return next(iter(by_reference or by_content), None)
+
+
+def _looks_alike(ours: Mapping[str, Any], theirs: MessageArrived) -> bool:
+    """Whether kind and text are the same. History also tells of what left before ours was written: that is not it."""
+    if theirs.is_history and theirs.at < ours["created_at"] - CLOCK_SLACK:
+        return False
+    return ours["kind"] == theirs.kind and _same_text(ours["text"], theirs.text)
 
 
 def _same_text(ours: object, theirs: str | None) -> bool:
     return " ".join(str(ours or "").split()) == " ".join((theirs or "").split())
 
 
-def _is_sending(conversation_id: UUID, candidates: Sequence[Mapping[str, object]]) -> bool:
+def _is_sending(conversation_id: UUID, candidates: Sequence[Mapping[str, Any]]) -> bool:
     return any(one["conversation_id"] == conversation_id and one["status"] == Status.SENDING for one in candidates)
 
 

@@ -50,9 +50,22 @@ JOIN messages m ON m.instance_id = r.instance_id AND m.external_id = r.external_
 FOR UPDATE OF m
 """
 GIVE_BACK = """
-UPDATE messages SET external_id = NULL, status = 'unconfirmed', status_rank = 2, sent_at = NULL WHERE id = $1
+WITH given AS (
+    UPDATE messages SET external_id = NULL, status = 'unconfirmed', status_rank = 2, sent_at = NULL,
+        delivered_at = NULL, read_at = NULL
+    WHERE id = $1 RETURNING id, conversation_id
+)
+INSERT INTO events (type, subject_id, conversation_id) SELECT 'message:updated', id, conversation_id FROM given
 """
 MOVE_REACTIONS = "UPDATE message_reactions SET message_id = $2 WHERE message_id = $1"
+TAKE_OVER = """
+WITH gone AS (DELETE FROM messages WHERE id = $1 RETURNING *)
+UPDATE messages m SET status = gone.status, status_rank = gone.status_rank, sent_at = gone.sent_at,
+    delivered_at = gone.delivered_at, read_at = gone.read_at, deleted_at = gone.deleted_at, edited_at = gone.edited_at,
+    text = CASE WHEN gone.edited_at IS NULL THEN m.text ELSE gone.text END
+FROM gone WHERE m.id = $2
+"""
+"""What became of the message that is deleted becomes of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +122,7 @@ async def _free_external_id(uow: UnitOfWork, row: Mapping[str, Any]) -> None:
         await uow.execute(GIVE_BACK, row["id"])
     else:
         await uow.execute(MOVE_REACTIONS, row["id"], row["ours"])
-        await uow.execute("DELETE FROM messages WHERE id = $1", row["id"])
+        await uow.execute(TAKE_OVER, row["id"], row["ours"])
 
 
 async def _record_not_sent(uow: UnitOfWork, results: Sequence[Result]) -> None:

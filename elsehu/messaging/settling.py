@@ -6,11 +6,12 @@ from uuid import UUID
 
 import structlog
 
-from elsehu.contracts.inbound import MessageArrived
+from elsehu.contracts.inbound import Item, MessageArrived
 from elsehu.db import CONNECTION_LOST, UnitOfWork
 from elsehu.kernel import Kernel
-from elsehu.messaging import waiting
+from elsehu.messaging import attachments, waiting
 from elsehu.messaging.applying import Arriving, Batch
+from elsehu.messaging.attachments import Files
 from elsehu.messaging.history import History
 from elsehu.messaging.identities import NeedsMerge
 from elsehu.messaging.locks import lock, message_key
@@ -90,9 +91,14 @@ class Settler:
         async def write(uow: UnitOfWork, merge: NeedsMerge | None) -> None:
             await lock(uow, [message_key(instance_id, external_id)])
             early = await waiting.take(uow, [(instance_id, external_id)])
-            echoes = [Arriving(instance, event) for instance, event in early if isinstance(event, MessageArrived)]
+            echoes = [Item(instance, event) for instance, event in early if isinstance(event, MessageArrived)]
             others = [(instance, event) for instance, event in early if not isinstance(event, MessageArrived)]
-            await apply_merging(uow, self._kernel, Batch(echoes, others, may_wait=False), merge)
+            files = await attachments.prepare(self._kernel, echoes)
+            await attachments.create(uow, files, echoes)
+            arriving = [_arriving(echo, files) for echo in echoes]
+            new = await apply_merging(uow, self._kernel, Batch(arriving, others, may_wait=False), merge)
+            used = {media_id for place in new if (media_id := arriving[place].media_id)}
+            await attachments.discard_unused(uow, files, echoes, used)
 
         await retrying(self._kernel, write)
 
@@ -102,3 +108,9 @@ class Settler:
             if asked is None or now - asked >= ASK_AGAIN:
                 self._asked[row["instance_id"]] = now
                 await self._kernel.part(History).ask(row["instance_id"], row["since"] - timedelta(minutes=1), now)
+
+
+def _arriving(echo: Item, files: Files) -> Arriving:
+    assert isinstance(echo.event, MessageArrived)
+    file = files.get(id(echo.event))
+    return Arriving(echo.instance_id, echo.event, file.id if file else None)
