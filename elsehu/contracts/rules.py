@@ -10,7 +10,10 @@ from elsehu.contracts.errors import FieldError
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """A conversation about to be closed: which tabulation, with what notes and fields, by whom."""
+    """A conversation about to be closed: which tabulation, with what notes and fields, by whom.
+
+    `rule` is what the tabulation names for plugins to go by. The fields that it requires are there.
+    """
 
     conversation_id: UUID
     instance_id: UUID
@@ -19,6 +22,7 @@ class Closing:
     notes: str | None
     fields: Mapping[str, Any] = field(default_factory=dict)
     user_id: UUID | None = None
+    rule: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

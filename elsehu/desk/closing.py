@@ -51,6 +51,7 @@ async def check(kernel: Kernel, caller: Caller, view: Mapping[str, Any], request
         notes=request.notes or None,
         fields=request.fields,
         user_id=caller.user_id,
+        rule=tabulation["rule"],
     )
     _require_fields(orjson.loads(tabulation["required_fields"]), request.fields)
     refusal = kernel.plugins.tabulation_rules(closing)

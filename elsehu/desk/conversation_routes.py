@@ -120,7 +120,7 @@ def _act(
 ) -> Operation:
     return Operation(
         "POST", f"{ONE}/{name}", handler, summary, TAG,
-        body=body, answer=ConversationOut, refusals=(404, 409), body_optional=body_optional,
+        body=body, answer=ConversationOut, refusals=(403, 404, 409), body_optional=body_optional,
     )  # fmt: skip
 
 

@@ -247,7 +247,7 @@ class Rules:
 
     @hookimpl
     def tabulation_rules(self, closing: Closing) -> Refusal | None:
-        if closing.tabulation_name == "Unsolved" and len(closing.notes or "") < 10:
+        if closing.rule == "say why" and len(closing.notes or "") < 10:
             return Refusal("Say why it was not solved.", [FieldError("notes", "is too short")])
         return None
 
@@ -256,7 +256,7 @@ async def test_a_plugins_rule_refuses(
     server: RunningServer, admin: ApiClient, operator: ApiClient, waiting: Conversation
 ) -> None:
     server.kernel.plugins.loaded = [*server.kernel.plugins.loaded, loaded_rules(server)]
-    tabulation = (await admin.post("/api/tabulations", {"name": "Unsolved"})).json()
+    tabulation = (await admin.post("/api/tabulations", {"name": "Unsolved", "rule": "say why"})).json()
     conversation = await taken(operator, await waiting())
     body = {"tabulationId": tabulation["id"], "notes": "no"}
     answer = await operator.post(f"/api/conversations/{conversation}/close", body)
