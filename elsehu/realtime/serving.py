@@ -1,5 +1,6 @@
 """How uvicorn must serve the socket: limits, pings, and connections that can be dropped."""
 
+import logging
 from typing import Any, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -9,6 +10,9 @@ from elsehu.realtime.outgoing import ABORT
 from elsehu.settings import RealtimeSettings
 
 SHUTDOWN_SECONDS = 2.0
+LOGGER = logging.getLogger("uvicorn.error.socket")
+LOGGER.setLevel(logging.WARNING)
+"""Says less than uvicorn's own: that tells the URL of each socket, and a token may be in it."""
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
@@ -18,6 +22,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     side does not read. So the app gets a way to drop it (`scope["extensions"]["elsehu.abort"]`), and where
     uvicorn itself gives a client up, it is dropped, too.
     """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.logger = LOGGER
 
     def handle_connect(self, event: Request) -> None:
         """Offer the app to drop the connection."""

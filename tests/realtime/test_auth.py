@@ -1,6 +1,7 @@
 """Who gets in, by which door, and when they are shown out."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -38,9 +39,14 @@ async def test_a_subprotocol_may_bring_the_token(site: RunningServer, people: Pe
     assert (await socket.next("ack"))["data"]["cursor"]
 
 
-async def test_the_query_may_bring_the_token(site: RunningServer, people: People, open_socket: Open) -> None:
-    socket = await open_socket(site, query=f"?token={people.add().token}")
+async def test_the_query_may_bring_the_token_and_nobody_logs_it(
+    site: RunningServer, people: People, open_socket: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    token = people.add().token
+    socket = await open_socket(site, query=f"?token={token}")
     assert (await socket.next("ack"))["data"]["cursor"]
+    assert token not in caplog.text
 
 
 class TestWithoutQueryTokens:
