@@ -75,7 +75,7 @@ class Ingest:
         self, provider: str, normalized: Normalized, instance_id: UUID | None = None, *, keeps_raw: bool = True
     ) -> None:
         """Return when everything that `normalized` says is committed. Raises Unavailable (503) if it is not."""
-        if self._says_nothing_new(normalized):
+        if await self._says_nothing_new(normalized):
             return
         files = await attachments.prepare(self._kernel, normalized.items)
         job = Job(provider, normalized, instance_id, keeps_raw, files)
@@ -84,14 +84,19 @@ class Ingest:
         await job.done
         await self._after(normalized)
 
-    def _says_nothing_new(self, normalized: Normalized) -> bool:
+    async def _says_nothing_new(self, normalized: Normalized) -> bool:
         """Collapse storms of connection events: tens a second while a provider has no network."""
         items = normalized.items
         if normalized.broken or not items:
             return False
-        return all(
-            isinstance(i.event, InstanceChanged) and self._last_states.get(i.instance_id) == i.event for i in items
-        )
+        if not all(self._last_states.get(one.instance_id) == one.event for one in items):
+            return False
+        return all([await self._is_so(one.instance_id) for one in items])
+
+    async def _is_so(self, instance_id: UUID) -> bool:
+        """Whether the number still is as we heard last: another process may have heard something else since."""
+        instance = await self._kernel.part(Directory).get(instance_id)
+        return instance is not None and instance.status is self._last_states[instance_id].status
 
     async def _after(self, normalized: Normalized) -> None:
         for item in normalized.items:

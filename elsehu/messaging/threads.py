@@ -91,10 +91,10 @@ class Threads:
     def of_inbound(self, pair: Pair, at: datetime) -> Thread:
         """Return the conversation of a customer's message: the open one, or a new one.
 
-        One that is older than the last message of a closed conversation comes late: it belongs there, and
-        opens nothing.
+        One that is older than the last message of a closed conversation comes late: it belongs to the first
+        such, and opens nothing.
         """
-        late = next((one for one in reversed(self._closed.get(pair, ())) if _is_before(at, one.last_inbound_at)), None)
+        late = next((one for one in self._closed.get(pair, ()) if _is_before(at, one.last_inbound_at)), None)
         return late or self._open.get(pair) or self._new(pair, at)
 
     def of_outbound(self, pair: Pair, at: datetime) -> Thread:

@@ -1,0 +1,45 @@
+"""Which conversation a message belongs to, however late it comes."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import pytest
+
+from elsehu.contracts.inbound import InstanceChanged
+from elsehu.contracts.instance import InstanceStatus
+from elsehu.instances.directory import Directory
+from elsehu.kernel import Kernel
+from elsehu.messaging.ingest import Ingest
+
+from .conftest import deliver, text
+
+CLOSE = "UPDATE conversations SET status = 'closed', closed_at = clock_timestamp() WHERE status <> 'closed'"
+
+
+@pytest.fixture
+async def closed(kernel: Kernel, ingest: Ingest, number: UUID) -> Sequence[UUID]:
+    """Two closed conversations of one customer, the older first."""
+    await deliver(ingest, number, text("A1", "first", seconds=0), text("A2", "thanks", seconds=60))
+    await kernel.db.execute(CLOSE)
+    await deliver(ingest, number, text("B1", "again", seconds=3600), text("B2", "bye", seconds=3660))
+    await kernel.db.execute(CLOSE)
+    return [row["id"] for row in await kernel.db.fetch("SELECT id FROM conversations ORDER BY opened_at")]
+
+
+@pytest.mark.parametrize(("seconds", "place"), [(30, 0), (3630, 1)])
+async def test_a_late_message_belongs_where_people_were_talking_then(
+    kernel: Kernel, ingest: Ingest, number: UUID, closed: Sequence[UUID], seconds: int, place: int
+) -> None:
+    await deliver(ingest, number, text("LATE", "late", seconds=seconds))
+    found = await kernel.db.fetch_value("SELECT conversation_id FROM messages WHERE external_id = 'LATE'")
+    assert found == closed[place]
+
+
+async def test_a_number_that_connects_again_is_heard_though_another_process_heard_that_it_was_lost(
+    kernel: Kernel, ingest: Ingest, number: UUID
+) -> None:
+    await deliver(ingest, number, InstanceChanged(InstanceStatus.CONNECTED))
+    await kernel.db.execute("UPDATE service_instances SET status = 'disconnected'")
+    kernel.part(Directory).drop()
+    await deliver(ingest, number, InstanceChanged(InstanceStatus.CONNECTED))
+    assert await kernel.db.fetch_value("SELECT status FROM service_instances") == "connected"
