@@ -17,9 +17,15 @@ INSERT INTO conversation_timeline (conversation_id, action, actor_id, actor_name
 VALUES ($1, $2, $3, $4, $5::jsonb) RETURNING id, action, actor_id, actor_name, details, at
 """
 PAGE = """
-SELECT id, action, actor_id, actor_name, details, at FROM conversation_timeline
-WHERE conversation_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3
+WITH RECURSIVE whole AS (
+    SELECT $1::uuid AS id UNION SELECT v.id FROM whole JOIN conversations v ON v.merged_into = whole.id
+)
+SELECT t.id, action, actor_id, actor_name, details, at
+FROM whole JOIN conversation_timeline t ON t.conversation_id = whole.id
+WHERE t.id < $2 ORDER BY t.id DESC LIMIT $3
 """
+"""With the steps of conversations that became part of this one."""
+
 ERASE = """
 UPDATE conversation_timeline SET details = details::jsonb - ARRAY['text', 'reason', 'notes', 'fields', 'tags']
 WHERE conversation_id = ANY($1::uuid[])

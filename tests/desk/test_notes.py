@@ -1,10 +1,12 @@
 """Notes, tags and the timeline."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from elsehu.testing.client import ApiClient
+from elsehu.testing.customers import customer_writes
 from elsehu.testing.serving import RunningServer
 
 from .conftest import Conversation, closed, events_of, history, taken
@@ -88,3 +90,18 @@ async def test_the_whole_story(
         ("transferred", operator.user["name"]),
         ("assigned", operator.user["name"]),
     ]
+
+
+async def test_what_became_part_of_another_keeps_its_story(
+    server: RunningServer, admin: ApiClient, number: UUID
+) -> None:
+    ids = []
+    for digits in ("5511988887771", "5511988887772", "5511988887773"):
+        conversation = await customer_writes(server, number, digits)
+        await admin.post(f"/api/conversations/{conversation}/notes", {"text": digits})
+        ids.append(str(conversation))
+    contacts = [(await admin.get(f"/api/conversations/{one}")).json()["contact"]["id"] for one in ids]
+    for pair in ([contacts[1], contacts[2]], [contacts[0], contacts[1]]):
+        assert (await admin.post("/api/contacts/merge", {"contactIds": pair})).status_code == 200
+    told = [entry["details"]["text"] for entry in await history(admin, ids[0])]
+    assert told == ["5511988887773", "5511988887772", "5511988887771"]

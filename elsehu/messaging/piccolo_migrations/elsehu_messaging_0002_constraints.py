@@ -33,6 +33,7 @@ CREATE INDEX conversations_tags ON conversations USING gin (tags) WHERE tags <> 
 CREATE INDEX conversations_closed ON conversations (contact_id, instance_id, closed_at DESC)
     WHERE status = 'closed' AND merged_into IS NULL;
 CREATE INDEX conversations_contact ON conversations (contact_id);
+CREATE INDEX conversations_merged ON conversations (merged_into) WHERE merged_into IS NOT NULL;
 -- A conversation's messages, newest first.
 CREATE INDEX messages_thread ON messages (conversation_id, at DESC, seq DESC);
 -- The outbound queue: what is to be sent, in order, and what a conversation has in flight.
