@@ -36,12 +36,11 @@ class Arriving:
 
 @dataclass(slots=True)
 class Batch:
-    """The events of one transaction. `may_wait` False: echoes that waited long enough become messages."""
+    """The events of one transaction."""
 
     messages: list[Arriving] = field(default_factory=list)
     updates: list[tuple[UUID, Update]] = field(default_factory=list)
     links: list[IdentitiesLinked] = field(default_factory=list)
-    may_wait: bool = True
 
     def lock_keys(self) -> Iterator[int]:
         """Yield the keys of everything that the batch concerns."""
@@ -151,7 +150,6 @@ async def _store(uow: UnitOfWork, batch: Batch, placed: Mapping[int, Arrival]) -
             for place, one in placed.items()
             if echoes.may_be_ours(one.event)
         ],
-        may_wait=batch.may_wait,
     )
     await waiting.park(uow, [Early(placed[place].instance_id, placed[place].event) for place in settled.waiting])
     rest = [place for place in placed if place not in settled.done | settled.waiting]

@@ -62,8 +62,8 @@ def may_be_ours(event: MessageArrived) -> bool:
     return event.direction is Direction.OUTBOUND and (event.through_api or event.is_history)
 
 
-async def settle(uow: UnitOfWork, echoes: Sequence[Echo], *, may_wait: bool) -> Settled:
-    """Match `echoes` with our messages without an answer. With `may_wait` False nothing is left to wait."""
+async def settle(uow: UnitOfWork, echoes: Sequence[Echo]) -> Settled:
+    """Match `echoes` with our messages without an answer."""
     if not echoes:
         return Settled(frozenset(), frozenset())
     rows = await uow.fetch(ALREADY, [one.instance_id for one in echoes], [one.event.external_id for one in echoes])
@@ -78,7 +78,7 @@ async def settle(uow: UnitOfWork, echoes: Sequence[Echo], *, may_wait: bool) -> 
             candidates.remove(match)
             await _adopt(uow, match["id"], echo.event)
             done.add(echo.place)
-        elif may_wait and _is_sending(echo.conversation_id, candidates):
+        elif _is_sending(echo.conversation_id, candidates):
             waiting.add(echo.place)
     return Settled(frozenset(done), frozenset(waiting))
 

@@ -1,4 +1,4 @@
-"""Settling what is open: sends whose dispatcher died, echoes that waited in vain, messages of unknown outcome."""
+"""Settling what is open: sends whose dispatcher died, echoes that wait, messages of unknown outcome."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -86,7 +86,7 @@ class Settler:
             await self._settle_echo(row["instance_id"], row["external_id"])
 
     async def _settle_echo(self, instance_id: UUID, external_id: str) -> None:
-        """Apply an echo anew: now it matches a message of ours, or it is one of its own."""
+        """Apply an echo anew: by now it matches a message of ours, or is one of its own, or it waits on."""
 
         async def write(uow: UnitOfWork, merge: NeedsMerge | None) -> None:
             await lock(uow, [message_key(instance_id, external_id)])
@@ -96,7 +96,7 @@ class Settler:
             files = await attachments.prepare(self._kernel, echoes)
             await attachments.create(uow, files, echoes)
             arriving = [_arriving(echo, files) for echo in echoes]
-            new = await apply_merging(uow, self._kernel, Batch(arriving, others, may_wait=False), merge)
+            new = await apply_merging(uow, self._kernel, Batch(arriving, others), merge)
             used = {media_id for place in new if (media_id := arriving[place].media_id)}
             await attachments.discard_unused(uow, files, echoes, used)
 

@@ -1,5 +1,6 @@
 """What left through the provider's API and comes back as an echo is ours exactly where it is ours."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -68,6 +69,16 @@ async def outbound(kernel: Kernel) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in rows]
 
 
+async def have_waited(kernel: Kernel) -> None:
+    """Let a minute pass for the echoes that wait, and what is done with them be done."""
+    await kernel.db.execute("UPDATE waiting_updates SET created_at = created_at - interval '1 minute'")
+    async with asyncio.timeout(10):
+        while await kernel.db.fetch_value(
+            "SELECT EXISTS (SELECT 1 FROM waiting_updates WHERE created_at < now() - interval '30 s')"
+        ):
+            await asyncio.sleep(0.02)
+
+
 async def test_what_left_before_ours_was_written_is_not_ours(
     kernel: Kernel, ingest: Ingest, number: UUID, sending: UUID
 ) -> None:
@@ -85,13 +96,26 @@ async def test_a_picture_that_waited_keeps_its_file(
 ) -> None:
     await deliver(ingest, number, echo("FOREIGN", None, kernel.now(), kind=Kind.IMAGE, media=PICTURE))
     assert await kernel.db.fetch_value("SELECT count(*) FROM waiting_updates") == 1
-    await kernel.db.execute("UPDATE waiting_updates SET created_at = created_at - interval '1 minute'")
-    await Settler(kernel)._settle_echoes(kernel.now())
+    await answered(kernel, number, sending, "OURS")
+    await have_waited(kernel)
     row = await kernel.db.fetch_row(
         "SELECT f.state, f.reference FROM messages m JOIN media_files f ON f.id = m.media_id"
     )
     assert row is not None and row["state"] == "pending" and "42" in row["reference"]
     assert await kernel.db.fetch_value("SELECT count(*) FROM media_files") == 1
+
+
+@pytest.mark.usefixtures("settler")
+async def test_an_echo_waits_as_long_as_the_provider_takes(
+    kernel: Kernel, ingest: Ingest, number: UUID, sending: UUID
+) -> None:
+    """The provider changed the text, so that only its answer can tell whose echo it is."""
+    await deliver(ingest, number, echo("OURS", "*good morning*", kernel.now()))
+    await have_waited(kernel)
+    assert await outbound(kernel) == [(None, "sending")]
+    await answered(kernel, number, sending, "OURS")
+    assert await outbound(kernel) == [("OURS", "sent")]
+    assert await kernel.db.fetch_value("SELECT count(*) FROM waiting_updates") == 0
 
 
 async def test_what_the_echos_own_message_had_come_to_is_kept(
