@@ -26,9 +26,9 @@ UPDATE messages SET status = 'pending', status_rank = 0, attempts = 0, next_atte
 WHERE id = $1 AND status = 'failed' AND direction = 'OUTBOUND' RETURNING id
 """
 RESOLVE = """
-UPDATE messages SET status = $2, status_rank = $3,
-    error_code = CASE WHEN $2 = 'failed' THEN 'resolved_as_failed' END,
-    error_detail = CASE WHEN $2 = 'failed' THEN 'A person found that it was not delivered.' END
+UPDATE messages SET status = $2::text, status_rank = $3,
+    error_code = CASE WHEN $2::text = 'failed' THEN 'resolved_as_failed' END,
+    error_detail = CASE WHEN $2::text = 'failed' THEN 'A person found that it was not delivered.' END
 WHERE id = $1 AND status = 'unconfirmed' RETURNING id
 """
 

@@ -152,6 +152,15 @@ CONTENT = {
 }
 
 
+FAMILIES = {
+    Kind.IMAGE: ("image/",),
+    Kind.STICKER: ("image/",),
+    Kind.VIDEO: ("video/",),
+    Kind.AUDIO: ("audio/", "video/"),
+}
+"""The types of file that each kind takes. Recordings of browsers come in containers that are told as video."""
+
+
 def draft_of(request: SendMessage, spec: ProviderSpec) -> Draft:
     """Check that the request has what its kind needs and nothing of another kind. Raises Invalid."""
     errors = [*_missing(request), *_foreign(request), *_too_long(request, spec)]
@@ -209,6 +218,9 @@ async def _check_media(kernel: Kernel, caller: Caller, request: SendMessage, spe
         raise Invalid("media_url_unsupported", "Upload the file with POST /api/media and send its mediaId.")
     assert request.media_id is not None
     row = await sendable_upload(kernel.db, caller, request.media_id)
+    if not row["mime_type"].startswith(FAMILIES.get(request.kind, ("",))):
+        detail = f"A file of {row['mime_type']} cannot be sent as {request.kind}; as a document it can."
+        raise Invalid("media_type_unsupported", detail, errors=[FieldError("mediaId", "has the wrong type")])
     limit = spec.media_limits.get(request.kind)
     if limit and row["size"] > limit.max_bytes:
         detail = f"{spec.name} takes at most {limit.max_bytes} bytes of {request.kind}; this file has {row['size']}."
