@@ -6,6 +6,8 @@ STAMP := .venv/.installed
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 PLUGINS := $(patsubst %/pyproject.toml,-e %,$(wildcard plugins/*/pyproject.toml))
 ARGS :=
+# The tests wait for servers more than they compute: more workers than cores.
+WORKERS := 4
 
 .PHONY: install serve test lint format constraints clean
 
@@ -25,7 +27,7 @@ serve: $(STAMP)
 	@$(BIN)/elsehu serve $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
