@@ -8,7 +8,8 @@ from elsehu.contracts.errors import Conflict, FieldError, Invalid, PermissionDen
 from elsehu.contracts.user import Caller
 from elsehu.db import UnitOfWork
 from elsehu.desk import timeline
-from elsehu.desk.holding import Held, hold, require_open, require_owner, tell
+from elsehu.desk.holding import Held, hold, require_open, tell
+from elsehu.messaging.conversations import require_owner
 
 ACTIVE_USER = "SELECT id, name FROM users WHERE id = $1 AND is_active FOR SHARE"
 GIVE = """

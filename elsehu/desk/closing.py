@@ -13,10 +13,11 @@ from elsehu.contracts.rules import Closing
 from elsehu.contracts.user import Caller
 from elsehu.db import UnitOfWork
 from elsehu.desk import timeline
-from elsehu.desk.holding import hold, require_open, require_owner, tell
+from elsehu.desk.holding import hold, require_open, tell
 from elsehu.desk.schemas import Close
 from elsehu.desk.tabulations import active_tabulation, unusable
 from elsehu.kernel import Kernel
+from elsehu.messaging.conversations import owner_of, require_owner
 from elsehu.messaging.opening import ALREADY, already_open
 
 STILL_THERE = "SELECT true FROM tabulations WHERE id = $1 AND is_active FOR KEY SHARE"
@@ -40,8 +41,7 @@ async def check(kernel: Kernel, caller: Caller, view: Mapping[str, Any], request
     Raises PermissionDenied, and Invalid where the tabulation is none that can be used, a field that it demands
     is missing, or a plugin's rule refuses.
     """
-    owner = view["assignedTo"]
-    require_owner(caller, owner and UUID(owner["id"]))
+    require_owner(caller, owner_of(view))
     tabulation = await active_tabulation(kernel.db, request.tabulation_id)
     closing = Closing(
         conversation_id=UUID(view["id"]),

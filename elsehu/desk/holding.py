@@ -5,8 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from elsehu import events
-from elsehu.contracts.errors import Conflict, PermissionDenied
-from elsehu.contracts.user import Caller
+from elsehu.contracts.errors import Conflict
 from elsehu.db import UnitOfWork
 from elsehu.events import Change
 from elsehu.messaging.conversations import conversation_not_found
@@ -65,11 +64,3 @@ def require_open(held: Held) -> None:
     """Raise Conflict unless the conversation is open."""
     if held.status == "closed":
         raise Conflict("conversation_closed", "This conversation is closed. Reopen it, or start a new one.")
-
-
-def require_owner(caller: Caller, owner: UUID | None) -> None:
-    """Raise PermissionDenied unless `caller` is the owner, or a supervisor."""
-    if not caller.sees_all and (owner is None or owner != caller.user_id):
-        raise PermissionDenied(
-            "not_your_conversation", "This is for its operator or a supervisor. Take it first (POST …/assign)."
-        )

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from elsehu.clock import isoformat
-from elsehu.contracts.errors import NotFound
+from elsehu.contracts.errors import NotFound, PermissionDenied
 from elsehu.contracts.user import Caller
 from elsehu.db import Database, Row, UnitOfWork
 from elsehu.kernel import Kernel
@@ -105,3 +105,17 @@ async def require_visible(kernel: Kernel, caller: Caller, conversation_id: UUID)
 def conversation_not_found() -> NotFound:
     """Return the refusal for a conversation that is not there for the caller."""
     return NotFound("conversation_not_found", "There is no such conversation among those that you may see.")
+
+
+def owner_of(view: Mapping[str, Any]) -> UUID | None:
+    """Return who has the conversation that `view` shows."""
+    assignee = view["assignedTo"]
+    return None if assignee is None else UUID(assignee["id"])
+
+
+def require_owner(caller: Caller, owner: UUID | None) -> None:
+    """Raise PermissionDenied unless `caller` is the owner, or a supervisor."""
+    if not caller.sees_all and (owner is None or owner != caller.user_id):
+        raise PermissionDenied(
+            "not_your_conversation", "This is for its operator or a supervisor. Take it first (POST …/assign)."
+        )

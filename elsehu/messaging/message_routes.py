@@ -13,7 +13,7 @@ from elsehu.http.idempotency import HEADER
 from elsehu.http.operations import Call, Operation
 from elsehu.http.schemas import NoQuery, PageQuery
 from elsehu.media import serving
-from elsehu.messaging.conversations import require_visible
+from elsehu.messaging.conversations import owner_of, require_owner, require_visible
 from elsehu.messaging.messages import message_not_found, message_views, require_message, thread_page
 from elsehu.messaging.outbound import send
 from elsehu.messaging.schemas import LONGEST_CLIENT_ID, MessageOut, MessagePage, Resolve, SendMessage
@@ -84,11 +84,13 @@ async def _change(
     signal: str,
 ) -> JsonObject:
     message = await require_message(call.kernel, call.caller, call.path_id())
-    message_id = UUID(str(message["id"]))
+    message_id, conversation_id = UUID(message["id"]), UUID(message["conversationId"])
+    conversation = await require_visible(call.kernel, call.caller, conversation_id)
+    require_owner(call.caller, owner_of(conversation))
     async with call.kernel.db.transaction() as uow:
         if await uow.fetch_row(sql, message_id, *arguments) is None:
             raise refusal
-        await events.record(uow, [Change("message:updated", message_id, UUID(str(message["conversationId"])))])
+        await events.record(uow, [Change("message:updated", message_id, conversation_id)])
         uow.signal(signal)
     return (await message_views(call.kernel.db, [message_id]))[message_id]
 

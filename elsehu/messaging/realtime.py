@@ -10,7 +10,7 @@ from elsehu.contracts.user import Caller, Role
 from elsehu.events import Event
 from elsehu.http.operations import EVERYBODY, SUPERVISORS
 from elsehu.kernel import Kernel
-from elsehu.messaging.conversations import conversation_views, require_visible
+from elsehu.messaging.conversations import conversation_views, owner_of, require_visible
 from elsehu.messaging.messages import message_views
 from elsehu.messaging.outbound import send
 from elsehu.messaging.reading import mark_read
@@ -41,8 +41,7 @@ class Facts:
     @classmethod
     def of_view(cls, view: Mapping[str, Any]) -> "Facts":
         """Return the facts in a conversation's REST shape."""
-        assignee = view["assignedTo"]
-        return cls(view["status"], assignee and UUID(assignee["id"]), UUID(view["serviceInstance"]["id"]))
+        return cls(view["status"], owner_of(view), UUID(view["serviceInstance"]["id"]))
 
     def audience(self, settings: Settings) -> Audience:
         """Return who may see the conversation: the same people whom `visible_to` lets in."""
