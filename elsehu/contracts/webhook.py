@@ -10,7 +10,10 @@ from elsehu.contracts.instance import Instance
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:
-    """One request at `/api/webhooks/{provider}[/{instance_id}[/{secret}]]`. Header names are lower case; `body` is raw."""
+    """One request at `/api/webhooks/{provider}[/{instance_id}[/{secret}]]`.
+
+    Header names are lower case; `body` is raw.
+    """
 
     method: str
     headers: Mapping[str, str]

@@ -79,7 +79,7 @@ async def capped(chunks: AsyncIterator[bytes], limit: int) -> AsyncIterator[byte
 
 
 def mismatch(stored: StoredMedia, size: int | None, sha256: str | None) -> str | None:
-    """Say in what `stored` is not what was promised (the digest in hex, see `hex_digest`), or None. The digest is the better witness."""
+    """Say in what `stored` is not what was promised, or None. The digest (hex) is the better witness."""
     if sha256:
         return None if stored.sha256 == sha256 else "the bytes do not have the announced SHA-256"
     if size is not None and stored.size != size:

@@ -33,7 +33,8 @@ WITH place AS (
         (last_message_kind, last_message_preview, last_message_direction, last_message_at) = (
             SELECT n.kind, n.preview, n.direction, n.at FROM (VALUES
                 ($5::text, left($6, 120), 'OUTBOUND',
-                 CASE WHEN $5 <> 'reaction' THEN greatest(last_message_at, date_trunc('second', $11::timestamptz)) END, 1),
+                 CASE WHEN $5 <> 'reaction'
+                      THEN greatest(last_message_at, date_trunc('second', $11::timestamptz)) END, 1),
                 (last_message_kind, last_message_preview, last_message_direction, last_message_at, 0)
             ) AS n(kind, preview, direction, at, is_new) ORDER BY n.at DESC NULLS LAST, n.is_new DESC LIMIT 1),
         first_reply_at = CASE WHEN $12 THEN coalesce(first_reply_at, $11) ELSE first_reply_at END

@@ -34,7 +34,8 @@ def make_template(url: str) -> None:
 
 
 def _clean_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(("ELSEHU_", "DATABASE_", "REDIS_"))}
+    ours = ("ELSEHU_", "DATABASE_", "REDIS_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
 async def clone_template(url: str) -> str:

@@ -27,9 +27,10 @@ SECRET_KEY = "a-secret-key-for-tests-only"
 @pytest.fixture(scope="session")
 def services() -> Iterator[EmbeddedServices]:
     """Run PostgreSQL and Valkey, with a migrated template database."""
-    with tempfile.TemporaryDirectory(prefix="elsehu-tests-") as folder, embedded_services(Path(folder) / "var") as running:
-        databases.make_template(running.database_url)
-        yield running
+    with tempfile.TemporaryDirectory(prefix="elsehu-tests-") as folder:
+        with embedded_services(Path(folder) / "var") as running:
+            databases.make_template(running.database_url)
+            yield running
 
 
 @pytest.fixture
@@ -56,9 +57,7 @@ def settings(
     return make_settings(services, database_url, tmp_path, settings_overrides)
 
 
-def make_settings(
-    services: EmbeddedServices, database_url: str, data_dir: Path, overrides: dict[str, Any]
-) -> Settings:
+def make_settings(services: EmbeddedServices, database_url: str, data_dir: Path, overrides: dict[str, Any]) -> Settings:
     """Return settings for `database_url`; `overrides` replace whole top-level keys or update their tables."""
     values: dict[str, Any] = {
         "database_url": database_url,

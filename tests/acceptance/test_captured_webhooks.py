@@ -38,6 +38,9 @@ ORDER BY m.external_id
 """
 
 
+EMPTY = "TRUNCATE contacts, conversations, messages, waiting_updates, events, media_files CASCADE"
+
+
 async def state(kernel: Kernel) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in await kernel.db.fetch(STATE)]
 
@@ -75,7 +78,7 @@ async def test_random_order_with_garbage_leaves_the_same_state(
     for body in bodies:
         await post(provider, number, body)
     expected = await state(server.kernel)
-    await server.kernel.db.execute("TRUNCATE contacts, conversations, messages, waiting_updates, events, media_files CASCADE")
+    await server.kernel.db.execute(EMPTY)
 
     shuffled = [*bodies, *GARBAGE]
     random.Random(seed).shuffle(shuffled)

@@ -140,7 +140,8 @@ async def test_committed_rows_survive_the_killing_of_the_owner(data_dir: Path, o
         await execute(url, "CREATE TABLE IF NOT EXISTS kept (id int)")
         enough = asyncio.Event()
         writers = [asyncio.create_task(write(url, life * 4 + lane, confirmed, enough)) for lane in range(4)]
-        await asyncio.wait_for(enough.wait(), 10)
+        async with asyncio.timeout(10):
+            await enough.wait()
         if life % 2:
             os.kill(pids["postgres"], signal.SIGKILL)
         owner.kill()

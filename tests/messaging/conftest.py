@@ -70,4 +70,5 @@ async def ingest(kernel: Kernel) -> AsyncIterator[Ingest]:
 
 async def deliver(ingest: Ingest, number: UUID, *events: Event) -> None:
     """Submit `events` as one webhook."""
-    await ingest.submit("sandbox", Normalized([Item(number, event) for event in events], raw={"n": len(events)}), number)
+    items = [Item(number, event) for event in events]
+    await ingest.submit("sandbox", Normalized(items, raw={"n": len(events)}), number)

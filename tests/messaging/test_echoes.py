@@ -90,6 +90,18 @@ async def test_what_left_before_ours_was_written_is_not_ours(
     assert await outbound(kernel) == [("EARLIER", "sent"), ("OURS", "sent")]
 
 
+async def test_ours_is_found_though_the_customer_has_another_conversation_by_now(
+    kernel: Kernel, ingest: Ingest, number: UUID, sending: UUID
+) -> None:
+    await kernel.db.execute("UPDATE messages SET status = 'unconfirmed', status_rank = 2 WHERE id = $1", sending)
+    await kernel.db.execute("UPDATE conversations SET status = 'closed', closed_at = now()")
+    await deliver(ingest, number, text("IN2", "hello again", seconds=9))
+    ours, foreign = (echo(name, "good morning", kernel.now()) for name in ("OURS", "SECOND"))
+    await deliver(ingest, number, ours, foreign)
+    assert await outbound(kernel) == [("OURS", "sent"), ("SECOND", "sent")]
+    assert await kernel.db.fetch_value("SELECT external_id FROM messages WHERE id = $1", sending) == "OURS"
+
+
 @pytest.mark.usefixtures("settler")
 async def test_a_picture_that_waited_keeps_its_file(
     kernel: Kernel, ingest: Ingest, number: UUID, sending: UUID

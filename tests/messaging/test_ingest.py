@@ -96,10 +96,14 @@ async def test_any_order_any_grouping_leaves_the_same_state(
 
 
 async def test_parallel_first_messages_make_one_contact(kernel: Kernel, ingest: Ingest, number: UUID) -> None:
-    senders = [(phone("5585988887777"),), (phone("558588887777"),), (phone("5585988887777"), lid("77")), (lid("77"), phone("558588887777"))]
-    deliveries = [
-        deliver(ingest, number, text(f"M{place % 50}", f"text {place % 50}", *senders[place % 4])) for place in range(200)
+    senders = [
+        (phone("5585988887777"),),
+        (phone("558588887777"),),
+        (phone("5585988887777"), lid("77")),
+        (lid("77"), phone("558588887777")),
     ]
+    messages = [text(f"M{place % 50}", f"text {place % 50}", *senders[place % 4]) for place in range(200)]
+    deliveries = [deliver(ingest, number, message) for message in messages]
     await asyncio.gather(*deliveries)
     assert await kernel.db.fetch_value("SELECT count(*) FROM contacts") == 1
     assert await kernel.db.fetch_value("SELECT count(*) FROM conversations") == 1

@@ -11,6 +11,8 @@ import httpx
 import pytest
 from elsehu_evolution.testing import EvolutionStandin, running_standin
 
+from elsehu.background import woken
+
 from .installation import Installation
 
 KILLS = 5
@@ -47,7 +49,8 @@ async def connect(installation: Installation, standin: EvolutionStandin) -> dict
     await standin.eventually(lambda: standin.state("wa"))
     await asyncio.to_thread(standin.scan, "wa")
     async with asyncio.timeout(20):
-        while (await installation.call("GET", f"/api/service-instances/{instance['id']}/status"))["status"] != "connected":
+        status = f"/api/service-instances/{instance['id']}/status"
+        while (await installation.call("GET", status))["status"] != "connected":
             await asyncio.sleep(0.1)
     told = [r.body["webhook"] for r in standin.requests if isinstance(r.body, dict) and "webhook" in r.body]
     return {"id": instance["id"], **told[-1]}
@@ -56,22 +59,20 @@ async def connect(installation: Installation, standin: EvolutionStandin) -> dict
 async def kill_now_and_then(installation: Installation, rng: random.Random, done: asyncio.Event) -> None:
     """Kill and start again KILLS times, at random moments of work."""
     for _ in range(KILLS):
-        try:
-            async with asyncio.timeout(rng.uniform(0.3, 1.5)):
-                await done.wait()
+        if await woken(done, rng.uniform(0.3, 1.5)):
             return
-        except TimeoutError:
-            installation.kill()
-            await installation.start()
+        installation.kill()
+        await installation.start()
 
 
 def webhook_of(number: int) -> dict[str, Any]:
+    customer = number % CUSTOMERS + 1
     return {
         "event": "messages.upsert",
         "instance": "wa",
         "data": {
-            "key": {"remoteJid": f"55119{number % CUSTOMERS + 1:08d}@s.whatsapp.net", "fromMe": False, "id": f"IN{number}"},
-            "pushName": f"Customer {number % CUSTOMERS}",
+            "key": {"remoteJid": f"55119{customer:08d}@s.whatsapp.net", "fromMe": False, "id": f"IN{number}"},
+            "pushName": f"Customer {customer}",
             "message": {"conversation": f"text {number}"},
             "messageType": "conversation",
             "messageTimestamp": 1795443300 + number,
@@ -92,9 +93,7 @@ async def deliver_until_taken(http: httpx.AsyncClient, url: str, headers: dict[s
         await asyncio.sleep(0.05)
 
 
-async def test_inbound_and_outbound_survive_being_killed(
-    installation: Installation, standin: EvolutionStandin
-) -> None:
+async def test_inbound_and_outbound_survive_being_killed(installation: Installation, standin: EvolutionStandin) -> None:
     rng = random.Random(20261123)
     webhook = await connect(installation, standin)
     await deliver_everything(installation, webhook, rng)
