@@ -131,7 +131,13 @@ OPERATIONS: Sequence[Operation] = (
         body=ContactPatch, answer=ContactOut, refusals=(404, 409),
     ),
     Operation(
-        "DELETE", ONE, delete_contact, "Archive or erase a contact", TAG, query=ContactDeletion, refusals=(403, 404, 409)
+        "DELETE",
+        ONE,
+        delete_contact,
+        "Archive or erase a contact",
+        TAG,
+        query=ContactDeletion,
+        refusals=(403, 404, 409),
     ),
     Operation(
         "POST", ONE + "/opt-out", opt_out, "Record a refusal of campaigns", TAG, answer=ContactOut, refusals=(404,)

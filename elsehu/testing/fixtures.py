@@ -27,10 +27,12 @@ SECRET_KEY = "a-secret-key-for-tests-only"
 @pytest.fixture(scope="session")
 def services() -> Iterator[EmbeddedServices]:
     """Run PostgreSQL and Valkey, with a migrated template database."""
-    with tempfile.TemporaryDirectory(prefix="elsehu-tests-") as folder:
-        with embedded_services(Path(folder) / "var") as running:
-            databases.make_template(running.database_url)
-            yield running
+    with (
+        tempfile.TemporaryDirectory(prefix="elsehu-tests-") as folder,
+        embedded_services(Path(folder) / "var") as running,
+    ):
+        databases.make_template(running.database_url)
+        yield running
 
 
 @pytest.fixture
