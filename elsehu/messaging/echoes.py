@@ -1,8 +1,8 @@
 """Echoes of what we sent: the provider tells of a message that left through its API, and it may be ours.
 
 The answer to a send and its echo race each other, and an answer can be lost. So an echo that looks like a
-message of ours without an external id settles it; one that comes while something else is on its way in the
-same conversation waits for that answer; any other was sent by somebody else and is a message of its own.
+message of ours without an external id settles it; one that comes while something else is on its way to the
+same customer waits for that answer; any other was sent by somebody else and is a message of its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,10 +19,15 @@ CLOCK_SLACK = timedelta(minutes=5)
 """How far a provider's clock and ours may be apart."""
 
 CANDIDATES = """
-SELECT id, conversation_id, kind, text, status, created_at FROM messages
-WHERE conversation_id = ANY($1::uuid[]) AND status IN ('sending', 'unconfirmed') AND external_id IS NULL
-ORDER BY status = 'unconfirmed', seq FOR UPDATE
+SELECT m.id, m.kind, m.text, m.status, m.created_at, ARRAY(
+    SELECT e.id FROM conversations e
+    WHERE e.id = ANY($1::uuid[]) AND e.contact_id = v.contact_id AND e.instance_id = v.instance_id) AS may_echo_in
+FROM conversations v JOIN messages m ON m.conversation_id = v.id
+WHERE (v.contact_id, v.instance_id) IN (SELECT contact_id, instance_id FROM conversations WHERE id = ANY($1::uuid[]))
+  AND m.status IN ('sending', 'unconfirmed') AND m.external_id IS NULL
+ORDER BY m.status = 'unconfirmed', m.seq FOR UPDATE OF m
 """
+"""Of all conversations of the customer on the number: ours may stand in one that was closed meanwhile."""
 
 ALREADY = """
 SELECT e.place - 1 AS place FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS e(instance_id, external_id, place)
@@ -84,7 +89,7 @@ async def settle(uow: UnitOfWork, echoes: Sequence[Echo]) -> Settled:
 
 
 def _match(echo: Echo, candidates: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    mine = [one for one in candidates if one["conversation_id"] == echo.conversation_id]
+    mine = [one for one in candidates if echo.conversation_id in one["may_echo_in"]]
     by_reference = [one for one in mine if echo.event.client_ref and str(one["id"]) == echo.event.client_ref]
     by_content = [one for one in mine if _looks_alike(one, echo.event)]
     return next(iter(by_reference or by_content), None)
@@ -102,7 +107,7 @@ def _same_text(ours: object, theirs: str | None) -> bool:
 
 
 def _is_sending(conversation_id: UUID, candidates: Sequence[Mapping[str, Any]]) -> bool:
-    return any(one["conversation_id"] == conversation_id and one["status"] == Status.SENDING for one in candidates)
+    return any(conversation_id in one["may_echo_in"] and one["status"] == Status.SENDING for one in candidates)
 
 
 async def _adopt(uow: UnitOfWork, message_id: object, event: MessageArrived) -> None:
