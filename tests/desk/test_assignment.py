@@ -168,7 +168,9 @@ async def test_what_is_queued_is_nobodys_to_hand_on(
     assert (answer.status_code, answer.json()["code"]) == (403, "not_your_conversation")
 
 
-@pytest.mark.parametrize("body", [{}, {"userId": "01a20948-8fe2-71e0-9cf0-999ea0e12053", "queue": True}, {"queue": False}])
+@pytest.mark.parametrize(
+    "body", [{}, {"userId": "01a20948-8fe2-71e0-9cf0-999ea0e12053", "queue": True}, {"queue": False}]
+)
 async def test_a_transfer_goes_to_one_place(admin: ApiClient, waiting: Conversation, body: dict[str, Any]) -> None:
     answer = await admin.post(f"/api/conversations/{await waiting()}/transfer", body)
     assert answer.status_code == 422
