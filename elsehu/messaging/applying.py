@@ -15,7 +15,7 @@ from elsehu.db import UnitOfWork
 from elsehu.messaging import arrivals, echoes, updates, waiting
 from elsehu.messaging.arrivals import Arrival
 from elsehu.messaging.identities import NeedsMerge, People, Person
-from elsehu.messaging.locks import identity_key, lock, message_key
+from elsehu.messaging.locks import AddressesChanged, identity_key, lock, message_key
 from elsehu.messaging.merging import identities_of, merge
 from elsehu.messaging.threads import Pair, Thread, Threads
 from elsehu.messaging.updates import Update
@@ -75,11 +75,17 @@ async def apply(uow: UnitOfWork, batch: Batch, now: datetime) -> frozenset[int]:
 
 
 async def apply_with_merge(uow: UnitOfWork, batch: Batch, now: datetime, error: NeedsMerge) -> frozenset[int]:
-    """Apply `batch` after making one contact of those in `error`, holding the locks of all their addresses."""
-    others = await identities_of(uow, error.contact_ids)
-    keys = list(map(identity_key, others))
-    await lock(uow, [*batch.lock_keys(), *keys])
-    await merge(uow, error.contact_ids)
+    """Apply `batch` after making one contact of each person's in `error`, holding the locks of all their addresses.
+
+    Raises AddressesChanged (try again), and what `apply` raises.
+    """
+    contacts = [contact_id for person in error.people for contact_id in person]
+    others = await identities_of(uow, contacts)
+    await lock(uow, [*batch.lock_keys(), *map(identity_key, others)])
+    if not set(await identities_of(uow, contacts)) <= set(others):
+        raise AddressesChanged
+    for person in error.people:
+        await merge(uow, person)
     return await apply(uow, batch, now)
 
 

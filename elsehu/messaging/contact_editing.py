@@ -140,7 +140,8 @@ async def merge_contacts(uow: UnitOfWork, contact_ids: Iterable[UUID]) -> UUID:
     """Make one contact of several and return its id. Raises NotFound and AddressesChanged."""
     kept = sorted({await kept_contact(uow, contact_id) for contact_id in contact_ids})
     await lock_addresses(uow, kept)
-    return await merge(uow, kept) if len(kept) > 1 else kept[0]
+    await merge(uow, kept)
+    return kept[0]
 
 
 async def _add(uow: UnitOfWork, contact_id: UUID, identity: Identity) -> None:

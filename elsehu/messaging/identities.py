@@ -60,11 +60,15 @@ class Person:
 
 
 class NeedsMerge(Exception):
-    """Addresses that belong to one person have several contacts: these must become one."""
+    """Addresses that belong to one person have several contacts: `people` has those of each such person."""
 
-    def __init__(self, contact_ids: Sequence[UUID]) -> None:
+    def __init__(self, *people: Sequence[UUID]) -> None:
         super().__init__("contacts must be merged")
-        self.contact_ids = contact_ids
+        self.people = people
+
+    def after(self, earlier: "NeedsMerge | None") -> "NeedsMerge":
+        """Return what must be merged if this was found once `earlier` had been."""
+        return self if earlier is None else NeedsMerge(*earlier.people, *self.people)
 
 
 RESOLVE = """

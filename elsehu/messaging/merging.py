@@ -71,16 +71,14 @@ async def identities_of(uow: UnitOfWork, contact_ids: Sequence[UUID]) -> list[Id
     return [Identity(IdentityKind(row["kind"]), row["value"], row["address"], row["scope"]) for row in rows]
 
 
-async def merge(uow: UnitOfWork, contact_ids: Sequence[UUID]) -> UUID:
+async def merge(uow: UnitOfWork, contact_ids: Sequence[UUID]) -> None:
     """Make one of the contacts: the oldest is kept, with everybody's addresses, conversations and messages.
 
-    The caller holds the locks of all their addresses. Returns the id of the kept contact.
+    The caller holds the locks of all their addresses. Those that somebody else merged meanwhile are passed over.
     """
     rows = await uow.fetch(OLDEST_FIRST, list(contact_ids))
-    kept, *lost = [row["id"] for row in rows]
-    for contact_id in lost:
-        await _merge_into(uow, kept, contact_id)
-    return kept  # type: ignore[no-any-return]
+    for row in rows[1:]:
+        await _merge_into(uow, rows[0]["id"], row["id"])
 
 
 async def _merge_into(uow: UnitOfWork, kept: UUID, lost: UUID) -> None:

@@ -39,7 +39,7 @@ async def retrying(kernel: Kernel, write: Callable[[UnitOfWork, NeedsMerge | Non
             async with kernel.db.transaction() as uow:
                 return await write(uow, merge)
         except NeedsMerge as error:
-            merge = error
+            merge = error.after(merge)
         except PASSING as error:
             if attempt == TRIES:
                 raise

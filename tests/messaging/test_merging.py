@@ -11,8 +11,10 @@ from elsehu.contracts.message import Kind
 from elsehu.contracts.user import Caller, Role
 from elsehu.ids import new_id
 from elsehu.kernel import Kernel
+from elsehu.messaging.applying import Batch
 from elsehu.messaging.ingest import Ingest
 from elsehu.messaging.outbound import Draft, enqueue
+from elsehu.messaging.retrying import commit_batch
 
 from .conftest import deliver, lid, phone, text
 
@@ -87,3 +89,12 @@ async def test_three_messages_of_one_webhook_show_that_they_are_one_persons(
     assert await kernel.db.fetch_value("SELECT count(*) FROM contacts WHERE merged_into IS NULL") == 1
     assert await kernel.db.fetch_value("SELECT count(*) FROM conversations WHERE status <> 'closed'") == 1
     assert await kernel.db.fetch_value("SELECT count(*) FROM messages") == 3
+
+
+async def test_two_people_at_once(kernel: Kernel, ingest: Ingest, number: UUID) -> None:
+    people = [(phone(f"551190000000{n}"), lid(f"{n}")) for n in (1, 2)]
+    for n, (by_phone, by_lid) in enumerate(people):
+        await deliver(ingest, number, text(f"P{n}", "hi", by_phone), text(f"L{n}", "hi", by_lid))
+    await commit_batch(kernel, lambda: Batch(links=[IdentitiesLinked(person) for person in people]))
+    assert await kernel.db.fetch_value("SELECT count(*) FROM contacts WHERE merged_into IS NULL") == 2
+    assert await kernel.db.fetch_value("SELECT count(*) FROM conversations WHERE status <> 'closed'") == 2
