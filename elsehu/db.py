@@ -5,13 +5,12 @@ the transaction that its caller holds.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
 import asyncpg
-import orjson
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.query.base import Query
 
@@ -182,8 +181,3 @@ async def _close(pool: asyncpg.Pool) -> None:
             await pool.close()
     except TimeoutError:
         pool.terminate()
-
-
-def jsonable(values: Sequence[Any]) -> list[str]:
-    """Return each value as JSON text, for `unnest($1::text[])` with a cast to jsonb."""
-    return [orjson.dumps(value).decode() for value in values]

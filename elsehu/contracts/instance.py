@@ -39,7 +39,6 @@ class Instance:
     webhook_url: str
     webhook_secret: str
     is_active: bool = True
-    last_event_at: datetime | None = None
 
     def __repr__(self) -> str:
         """Show what identifies the instance and none of its secrets."""

@@ -14,8 +14,6 @@ from elsehu.db import UnitOfWork
 from elsehu.events import SIGNAL
 from elsehu.ids import new_id
 
-PREVIEW_LETTERS = 120
-
 STORE = """
 WITH arrived AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::jsonb[],
