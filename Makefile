@@ -9,7 +9,7 @@ ARGS :=
 # The tests wait for servers more than they compute: more workers than cores.
 WORKERS := 4
 
-.PHONY: install serve test lint format constraints clean
+.PHONY: install serve test bench lint format constraints clean
 
 install: $(STAMP)
 
@@ -28,6 +28,10 @@ serve: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) $(ARGS)
+
+# Measures Elsehu beside its floors in about five minutes: `make bench ARGS="--quick ingest"` for less of it.
+bench: $(STAMP)
+	$(BIN)/python -m bench $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
