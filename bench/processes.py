@@ -12,9 +12,11 @@ from pathlib import Path
 from elsehu.testing.serving import listen_on_loopback
 
 ROOT = Path(__file__).parent.parent
+CODE = os.pathsep.join(map(str, [ROOT, *sorted(ROOT.glob("plugins/*"))]))
 MIB = 1024 * 1024
 START_SECONDS = 120
 STOP_SECONDS = 30
+LOG_LINES = 30
 FOREIGN = ("ELSEHU_", "DATABASE_URL", "REDIS_URL")
 
 Process = subprocess.Popen[bytes]
@@ -32,6 +34,9 @@ async def running(
         )
     try:
         yield process
+    except Exception:
+        print(f"The end of {log}:", *(folder / log).read_text().splitlines()[-LOG_LINES:], sep="\n", file=sys.stderr)
+        raise
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -43,7 +48,7 @@ async def running(
 def _environment(own: Mapping[str, str]) -> dict[str, str]:
     """Return our environment without settings of another installation, and with `own`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-    return {**kept, "PYTHONPATH": str(ROOT), **own}
+    return {**kept, "PYTHONPATH": CODE, **own}
 
 
 def free_port() -> int:

@@ -19,7 +19,7 @@ from elsehu.secretbox import SecretBox
 log = structlog.get_logger("elsehu.instances")
 
 READ = """
-SELECT id, name, phone, provider, is_active, status, credentials, state, webhook_secret, settings, last_seen_at
+SELECT id, name, phone, provider, is_active, status, credentials, state, webhook_secret, settings
 FROM service_instances
 """
 
@@ -59,7 +59,6 @@ def instance_of(kernel: Kernel, row: Row, opened: Opened) -> Instance:
         webhook_url=webhook_url(kernel, row["provider"], row["id"]),
         webhook_secret=opened.webhook_secret,
         is_active=row["is_active"],
-        last_event_at=row["last_seen_at"],
     )
 
 
