@@ -27,9 +27,9 @@ WITH wanted AS (
         SELECT m.id FROM messages m
         WHERE m.instance_id = w.instance_id AND m.status = 'pending'
           AND (m.next_attempt_at IS NULL OR m.next_attempt_at <= $3)
-          AND NOT EXISTS (SELECT 1 FROM messages earlier
-                          WHERE earlier.conversation_id = m.conversation_id
-                            AND earlier.status IN ('pending', 'sending') AND earlier.seq < m.seq)
+          AND NOT EXISTS (SELECT 1 FROM messages other
+                          WHERE other.conversation_id = m.conversation_id AND other.status IN ('pending', 'sending')
+                            AND (other.seq < m.seq OR other.status = 'sending'))
         ORDER BY m.lane, m.seq LIMIT w.most FOR UPDATE SKIP LOCKED
     ) head
 ), claimed AS (

@@ -1,6 +1,7 @@
 """Settling what is open: sends whose dispatcher died, echoes that wait, messages of unknown outcome."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -58,21 +59,24 @@ class Settler:
         self._asked: dict[UUID, datetime] = {}
 
     async def run(self) -> None:
-        """Settle until cancelled."""
+        """Settle until cancelled; a provider that is slow to tell its history holds up nothing else."""
+        async with asyncio.TaskGroup() as rounds:
+            rounds.create_task(self._repeat(self._settle))
+            rounds.create_task(self._repeat(self._ask_providers))
+
+    async def _repeat(self, step: Callable[[datetime], Awaitable[None]]) -> None:
         while True:
             try:
-                await self._round()
+                await step(self._kernel.now())
             except CONNECTION_LOST as error:
                 log.info("settling_waits_for_database", error=type(error).__name__)
             await asyncio.sleep(ROUND_SECONDS)
 
-    async def _round(self) -> None:
-        now = self._kernel.now()
+    async def _settle(self, now: datetime) -> None:
         async with self._kernel.db.transaction() as uow:
             await self._expire(uow, now)
             await waiting.purge(uow, now - WAITING_DAYS)
         await self._settle_echoes(now)
-        await self._ask_providers(now)
 
     async def _expire(self, uow: UnitOfWork, now: datetime) -> None:
         expired = await uow.fetch_value(EXPIRE, now)

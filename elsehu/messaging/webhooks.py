@@ -17,6 +17,7 @@ from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel
 from elsehu.messaging.ingest import Ingest
 from elsehu.plugins import Plugin
+from elsehu.settings import MIB
 
 log = structlog.get_logger("elsehu.webhooks")
 
@@ -25,6 +26,8 @@ PATHS = (
     "/api/webhooks/{provider}/{instance_id}",
     "/api/webhooks/{provider}/{instance_id}/{secret}",
 )
+LIMIT_FOR_STRANGERS = 16 * MIB
+"""The largest body, in bytes, at an address that names no number: Meta's have at most 3 MB."""
 OK = Response(b'{"status":"ok"}', media_type="application/json")
 
 
@@ -39,8 +42,9 @@ async def receive(request: Request) -> Response:
     plugin = kernel.plugins.provider(request.path_params["provider"])
     if plugin is None or plugin.info.provider is None:
         raise NotFound("provider_not_found", f"No enabled plugin provides {request.path_params['provider']!r}.")
-    webhook = await _read(request, kernel)
-    instances = await _candidates(kernel, plugin.info.provider.name, webhook.instance_id)
+    instance_id = _uuid(request.path_params.get("instance_id"))
+    instances = await _candidates(kernel, plugin.info.provider.name, instance_id)
+    webhook = await _read(request, instance_id, _limit(kernel, instance_id, instances))
     accepted = _authenticate(kernel, plugin, webhook, instances)
     if isinstance(accepted, Challenge):
         return PlainTextResponse(accepted.text, accepted.status)
@@ -62,14 +66,21 @@ def _authenticate(
         raise
 
 
-async def _read(request: Request, kernel: Kernel) -> WebhookRequest:
-    body = await read_body(request, kernel.settings.server.max_webhook_bytes)
+def _limit(kernel: Kernel, instance_id: UUID | None, instances: Sequence[Instance]) -> int:
+    """Return how large a body may be: whoever knows no number's address need not be heard out."""
+    if instance_id is not None and instances:
+        return kernel.settings.server.max_webhook_bytes
+    return min(LIMIT_FOR_STRANGERS, kernel.settings.server.max_webhook_bytes)
+
+
+async def _read(request: Request, instance_id: UUID | None, limit: int) -> WebhookRequest:
+    body = await read_body(request, limit)
     return WebhookRequest(
         method=request.method,
         headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.scope["headers"]},
         query=dict(request.query_params),
         body=body,
-        instance_id=_uuid(request.path_params.get("instance_id")),
+        instance_id=instance_id,
         path_secret=request.path_params.get("secret"),
     )
 

@@ -287,3 +287,19 @@ async def test_what_comes_in_the_same_second_is_shown_in_the_order_of_arrival(
     rows = await kernel.db.fetch("SELECT text FROM messages ORDER BY at, seq")
     assert [row["text"] for row in rows] == ["hello", "answer", "thanks"]
     assert await kernel.db.fetch_value("SELECT last_message_preview FROM conversations") == "thanks"
+
+
+@pytest.mark.usefixtures("parts")
+async def test_a_message_put_back_into_the_queue_waits_for_the_one_in_flight(
+    kernel: Kernel, handset: Phone, conversation: UUID, number: UUID
+) -> None:
+    handset.answers.append(Rejected("refused", "no"))
+    failed = await say(kernel, conversation, number, "again")
+    await until(all_are(kernel, "failed"))
+    handset.seconds = 0.2
+    await say(kernel, conversation, number, "in flight")
+    await until(all_are(kernel, "failed", "sending"))
+    await kernel.db.execute("UPDATE messages SET status = 'pending', status_rank = 0 WHERE id = $1", failed)
+    kernel.signals.emit(["outbound"])
+    await until(all_are(kernel, "sent", "sent"))
+    assert handset.most_in_flight_of_one == 1
