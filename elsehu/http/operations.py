@@ -156,7 +156,10 @@ class Operation:
             return None
         if not raw and self.body_optional:
             return self.body()
-        require_json(request)
+        if not raw and "content-type" not in request.headers:
+            raw = b"{}"
+        else:
+            require_json(request)
         return parse_json(self.body, raw)
 
     def _answer(self, result: Any) -> Response:
@@ -202,7 +205,7 @@ def parse_json(schema: type[BaseModel], raw: bytes) -> BaseModel:
     except orjson.JSONDecodeError:
         raise Malformed("malformed_json", "The body is not valid JSON.") from None
     try:
-        return schema.model_validate_json(raw) if isinstance(data, dict) else schema.model_validate(data)
+        return schema.model_validate_json(raw, strict=True) if isinstance(data, dict) else schema.model_validate(data)
     except ValidationError as error:
         raise invalid(error) from None
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from elsehu.contracts.errors import DomainError, FieldError, ProviderError, WebhookRejected
 from elsehu.db import CONNECTION_LOST
@@ -102,7 +103,15 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     """Translate what Starlette's router refuses."""
     assert isinstance(error, HTTPException)
     code = CODES.get(error.status_code, "refused")
-    return problem(request, error.status_code, code, str(error.detail), headers=error.headers)
+    headers = {"Allow": _allowed(request)} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else error.headers
+    return problem(request, error.status_code, code, str(error.detail), headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Return what the path allows: each of its methods is a route, and Starlette names those of the first."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    found = [route.methods or () for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for methods in found for method in methods}))
 
 
 async def on_connection_lost(request: Request, error: Exception) -> Response:

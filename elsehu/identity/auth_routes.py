@@ -75,7 +75,7 @@ OPERATIONS = (
         body=LogoutBody,
         body_optional=True,
     ),
-    Operation("GET", "/api/auth/me", me, "See who is logged in.", "auth", answer=UserAnswer),
+    Operation("GET", "/api/auth/me", me, "See who is logged in.", "auth", answer=UserAnswer, refusals=(403,)),
     Operation(
         "POST",
         "/api/auth/password",
@@ -83,6 +83,6 @@ OPERATIONS = (
         "Choose a new password. All other sessions of the user end.",
         "auth",
         body=PasswordBody,
-        refusals=(409, 429),
+        refusals=(403, 409, 429),
     ),
 )

@@ -11,7 +11,7 @@ from elsehu.plugin import Directory, Instance, Kernel
 from elsehu_sandbox.customer import act
 from elsehu_sandbox.faults import Fault
 from elsehu_sandbox.normalize import first_of
-from elsehu_sandbox.phone import Line, phone_of
+from elsehu_sandbox.phone import Line, phone_of, type_of
 
 Answer = TypeVar("Answer")
 FIRST_DAY = datetime.min.replace(tzinfo=UTC)
@@ -70,7 +70,7 @@ def show_phone(program: Program, name: str | None) -> None:
         return phone.between(FIRST_DAY, kernel.now())
 
     for line in program.run(work):
-        if line["type"] == "message":
+        if type_of(line) == "message":
             click.echo(_shown(line))
 
 

@@ -110,3 +110,9 @@ def phone_of(context: PluginContext, instance: Instance) -> Phone:
 def time_of(line: Line) -> datetime:
     """Return when a line happens."""
     return datetime.fromisoformat(line["at"])
+
+
+def type_of(line: Line) -> str:
+    """Return what kind of event a line is, or "" for one that somebody made up without."""
+    kind = line.get("type")
+    return kind if isinstance(kind, str) else ""

@@ -32,7 +32,7 @@ from elsehu_sandbox import connection
 from elsehu_sandbox.commands import sandbox_commands
 from elsehu_sandbox.faults import MediaFault, take
 from elsehu_sandbox.normalize import normalize, read_item, receive
-from elsehu_sandbox.phone import phone_of, time_of
+from elsehu_sandbox.phone import phone_of, time_of, type_of
 from elsehu_sandbox.routes import operations
 from elsehu_sandbox.samples import sample
 from elsehu_sandbox.sending import Sending
@@ -137,7 +137,7 @@ class Sandbox:
     ) -> AsyncIterator[Sequence[Item]]:
         """Tell what the phone remembers."""
         lines = phone_of(context, instance).between(since, min(until, context.now()))
-        happened = [read_item(instance, line, is_history=True) for line in lines if line["type"] in HISTORY]
+        happened = [read_item(instance, line, is_history=True) for line in lines if type_of(line) in HISTORY]
         items = [one for one in happened if isinstance(one, Item)]
         for start in range(0, len(items), PAGE):
             yield items[start : start + PAGE]

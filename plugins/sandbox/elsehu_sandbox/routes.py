@@ -22,7 +22,7 @@ from elsehu.plugin import (
 )
 from elsehu_sandbox.connection import scan
 from elsehu_sandbox.customer import act
-from elsehu_sandbox.phone import Line, Phone, phone_of
+from elsehu_sandbox.phone import Line, Phone, phone_of, type_of
 from elsehu_sandbox.schemas import Connection, EventsBody, FaultsBody, Happened, PhonePage, PhoneQuery, SayBody
 from elsehu_sandbox.webhooks import Deliveries
 
@@ -106,8 +106,8 @@ async def _phone(call: Call[None, PhoneQuery]) -> dict[str, Any]:
 
 def _reached(phone: Phone, start: int, kind: str | None) -> Iterator[tuple[int, Line]]:
     for offset, line in phone.read(start):
-        is_ours = line.get("direction") == "outbound" or line["type"] in SHOWN_BY_PHONE
-        if is_ours and kind in (None, line["type"]):
+        is_ours = line.get("direction") == "outbound" or type_of(line) in SHOWN_BY_PHONE
+        if is_ours and kind in (None, type_of(line)):
             yield offset, line
 
 
