@@ -19,7 +19,7 @@ from bench.place import Place, Web, filled, running_web
 from bench.sizes import Sizes
 from bench.table import Finding, alone, compared
 from elsehu.kernel import Kernel
-from elsehu.messaging.conversation_list import conversation_page
+from elsehu.messaging.conversations.listing import conversation_page
 from elsehu.messaging.schemas import ConversationQuery
 
 ROW = "conversation list"

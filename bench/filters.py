@@ -18,7 +18,7 @@ from bench.busy_desk import instance_id, tabulation_id, user_id
 from elsehu.contracts.user import Caller, Role
 from elsehu.db import Database, Row
 from elsehu.kernel import Kernel
-from elsehu.messaging.conversation_list import conversation_page
+from elsehu.messaging.conversations.listing import conversation_page
 from elsehu.messaging.schemas import ConversationQuery
 from elsehu.settings import Settings
 

@@ -24,18 +24,18 @@ from elsehu.instances.watch import Watch
 from elsehu.kernel import Kernel, open_kernel
 from elsehu.media.fetcher import Fetcher
 from elsehu.media.routes import OPERATIONS as MEDIA
-from elsehu.messaging.dispatcher import Dispatcher
-from elsehu.messaging.erasing import Erasers
-from elsehu.messaging.history import History
-from elsehu.messaging.ingest import Ingest
-from elsehu.messaging.messages import media_settled
-from elsehu.messaging.reading import ReadReceipts
+from elsehu.messaging.contacts.erasing import Erasers
+from elsehu.messaging.conversations.reading import ReadReceipts
+from elsehu.messaging.conversations.typing import TypingNotices
+from elsehu.messaging.inbound.history import History
+from elsehu.messaging.inbound.ingest import Ingest
+from elsehu.messaging.inbound.webhooks import webhook_routes
+from elsehu.messaging.messages.views import media_settled
+from elsehu.messaging.outbound.dispatcher import Dispatcher
+from elsehu.messaging.outbound.settling import Settler
+from elsehu.messaging.outbound.verdicts import Verdicts
 from elsehu.messaging.realtime import CLIENT_EVENTS, EVENT_TYPES
 from elsehu.messaging.routes import OPERATIONS as MESSAGING
-from elsehu.messaging.settling import Settler
-from elsehu.messaging.typing import TypingNotices
-from elsehu.messaging.verdicts import Verdicts
-from elsehu.messaging.webhooks import webhook_routes
 from elsehu.plugins import Plugins
 from elsehu.realtime.hub import Hub
 from elsehu.realtime.notifier import Notifier

@@ -20,9 +20,7 @@ async def test_health_needs_nobody(server: RunningServer) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "ok", "version": __version__})
 
 
-async def test_only_an_admin_is_told_why(
-    server: RunningServer, admin: ApiClient, operator: ApiClient
-) -> None:
+async def test_only_an_admin_is_told_why(server: RunningServer, admin: ApiClient, operator: ApiClient) -> None:
     public = {"status": "ok", "version": __version__}
     assert (await ask(server, "/health/ready")).json() == public
     assert (await operator.get("/health/ready")).json() == public

@@ -9,7 +9,7 @@ from elsehu.contracts.user import Caller
 from elsehu.db import UnitOfWork
 from elsehu.desk import timeline
 from elsehu.desk.holding import Held, hold, require_open, tell
-from elsehu.messaging.conversations import require_owner
+from elsehu.messaging.conversations.views import require_owner
 
 ACTIVE_USER = "SELECT id, name FROM users WHERE id = $1 AND is_active FOR SHARE"
 GIVE = """

@@ -17,8 +17,8 @@ from elsehu.desk.holding import hold, require_open, tell
 from elsehu.desk.schemas import Close
 from elsehu.desk.tabulations import active_tabulation, unusable
 from elsehu.kernel import Kernel
-from elsehu.messaging.conversations import owner_of, require_owner
-from elsehu.messaging.opening import ALREADY, already_open
+from elsehu.messaging.conversations.opening import ALREADY, already_open
+from elsehu.messaging.conversations.views import owner_of, require_owner
 
 STILL_THERE = "SELECT true FROM tabulations WHERE id = $1 AND is_active FOR KEY SHARE"
 CLOSE = """

@@ -20,8 +20,8 @@ from elsehu.desk.schemas import (
 )
 from elsehu.http.operations import Call, Handler, Operation
 from elsehu.http.schemas import ApiModel, NoQuery, PageQuery
-from elsehu.messaging.conversations import conversation_views, require_visible
-from elsehu.messaging.opening import open_conversation
+from elsehu.messaging.conversations.opening import open_conversation
+from elsehu.messaging.conversations.views import conversation_views, require_visible
 from elsehu.messaging.schemas import ConversationOut, OpenConversation
 
 TAG = "conversations"

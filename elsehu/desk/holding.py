@@ -8,7 +8,7 @@ from elsehu import events
 from elsehu.contracts.errors import Conflict
 from elsehu.db import UnitOfWork
 from elsehu.events import Change
-from elsehu.messaging.conversations import conversation_not_found
+from elsehu.messaging.conversations.views import conversation_not_found
 
 HOLD = """
 SELECT id, status, assigned_to, contact_id, instance_id, tags, merged_into FROM conversations WHERE id = $1 FOR UPDATE

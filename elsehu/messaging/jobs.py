@@ -6,7 +6,7 @@ from typing import Any
 
 from elsehu.jobs import Job
 from elsehu.kernel import Kernel
-from elsehu.messaging import raw_events
+from elsehu.messaging.inbound import raw_events
 
 
 async def purge_raw_events(kernel: Kernel, _: Mapping[str, Any]) -> None:

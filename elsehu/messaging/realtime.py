@@ -10,12 +10,12 @@ from elsehu.contracts.user import Caller, Role
 from elsehu.events import Event
 from elsehu.http.operations import EVERYBODY, SUPERVISORS
 from elsehu.kernel import Kernel
-from elsehu.messaging.conversations import conversation_views, owner_of, require_visible
-from elsehu.messaging.messages import message_views
-from elsehu.messaging.outbound import send
-from elsehu.messaging.reading import mark_read
+from elsehu.messaging.conversations.reading import mark_read
+from elsehu.messaging.conversations.typing import tell_operator_typing
+from elsehu.messaging.conversations.views import conversation_views, owner_of, require_visible
+from elsehu.messaging.messages.views import message_views
+from elsehu.messaging.outbound.sending import send
 from elsehu.messaging.schemas import SendMessage
-from elsehu.messaging.typing import tell_operator_typing
 from elsehu.realtime.registry import Audience, ClientEvent, EventType, Farewell, Rendered
 from elsehu.realtime.schemas import ConversationRef
 from elsehu.realtime.session import Session

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from elsehu.http.operations import Operation
-from elsehu.messaging.contact_routes import OPERATIONS as CONTACTS
-from elsehu.messaging.conversation_routes import OPERATIONS as CONVERSATIONS
-from elsehu.messaging.message_routes import OPERATIONS as MESSAGES
+from elsehu.messaging.contacts.routes import OPERATIONS as CONTACTS
+from elsehu.messaging.conversations.routes import OPERATIONS as CONVERSATIONS
+from elsehu.messaging.messages.routes import OPERATIONS as MESSAGES
 
 OPERATIONS: Sequence[Operation] = (*CONTACTS, *CONVERSATIONS, *MESSAGES)

@@ -7,7 +7,7 @@ from uuid import UUID
 from elsehu.contracts.inbound import Item, MessageArrived, Normalized
 from elsehu.contracts.message import Direction, Identity, IdentityKind, Kind
 from elsehu.ids import new_token
-from elsehu.messaging.ingest import Ingest
+from elsehu.messaging.inbound.ingest import Ingest
 from elsehu.phones import canonical
 from elsehu.testing.client import ApiClient
 from elsehu.testing.serving import RunningServer

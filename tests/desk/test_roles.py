@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from elsehu.desk.routes import OPERATIONS as DESK
-from elsehu.messaging.contact_routes import OPERATIONS as CONTACTS
-from elsehu.messaging.conversation_routes import OPERATIONS as CONVERSATIONS
+from elsehu.messaging.contacts.routes import OPERATIONS as CONTACTS
+from elsehu.messaging.conversations.routes import OPERATIONS as CONVERSATIONS
 from elsehu.testing.client import ApiClient
 from elsehu.testing.customers import customer_writes
 from elsehu.testing.serving import RunningServer

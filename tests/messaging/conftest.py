@@ -14,7 +14,7 @@ from elsehu.contracts.message import Direction, Identity, IdentityKind, Kind
 from elsehu.ids import new_id
 from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel
-from elsehu.messaging.ingest import Ingest
+from elsehu.messaging.inbound.ingest import Ingest
 from elsehu.phones import canonical
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

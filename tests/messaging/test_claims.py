@@ -16,11 +16,11 @@ from elsehu.contracts.outbound import OutboundMessage, Sent
 from elsehu.contracts.user import Caller, Role
 from elsehu.db import UnitOfWork
 from elsehu.kernel import Kernel
-from elsehu.messaging import queue, results
-from elsehu.messaging.dispatcher import Dispatcher
-from elsehu.messaging.ingest import Ingest
-from elsehu.messaging.outbound import Draft, enqueue
-from elsehu.messaging.verdicts import Verdicts
+from elsehu.messaging.inbound.ingest import Ingest
+from elsehu.messaging.outbound import queue, results
+from elsehu.messaging.outbound.dispatcher import Dispatcher
+from elsehu.messaging.outbound.sending import Draft, enqueue
+from elsehu.messaging.outbound.verdicts import Verdicts
 from elsehu.plugins import Plugins, load_plugins
 from elsehu.settings import Settings
 from elsehu.tasks import end

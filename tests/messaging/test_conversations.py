@@ -127,7 +127,7 @@ async def test_filters(operator: ApiClient, admin: ApiClient, desk: Desk) -> Non
 async def test_a_search_that_finds_very_many_contacts_finds_the_same(
     monkeypatch: pytest.MonkeyPatch, operator: ApiClient, admin: ApiClient, desk: Desk
 ) -> None:
-    monkeypatch.setattr("elsehu.messaging.conversation_list.MOST_FOUND", 1)
+    monkeypatch.setattr("elsehu.messaging.conversations.listing.MOST_FOUND", 1)
     assert await listed(admin, desk, search="customer") == EVERYTHING
     assert await listed(operator, desk, search="customer", status="assigned") == ["mine"]
     assert await listed(admin, desk, search="customer 4") == ["queued"]

@@ -13,12 +13,12 @@ from elsehu.contracts.message import Direction, Kind
 from elsehu.contracts.outbound import OutboundMessage, Sent
 from elsehu.contracts.user import Caller, Role
 from elsehu.kernel import Kernel
-from elsehu.messaging.dispatcher import Dispatcher
-from elsehu.messaging.history import History
-from elsehu.messaging.ingest import Ingest
-from elsehu.messaging.outbound import Draft, enqueue
-from elsehu.messaging.settling import Settler
-from elsehu.messaging.verdicts import Verdicts
+from elsehu.messaging.inbound.history import History
+from elsehu.messaging.inbound.ingest import Ingest
+from elsehu.messaging.outbound.dispatcher import Dispatcher
+from elsehu.messaging.outbound.sending import Draft, enqueue
+from elsehu.messaging.outbound.settling import Settler
+from elsehu.messaging.outbound.verdicts import Verdicts
 from elsehu.plugins import Plugins, load_plugins
 from elsehu.settings import Settings
 

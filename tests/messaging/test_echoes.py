@@ -14,13 +14,13 @@ from elsehu.contracts.message import Direction, Kind, Status
 from elsehu.contracts.outbound import Sent
 from elsehu.contracts.user import Caller, Role
 from elsehu.kernel import Kernel
-from elsehu.messaging import results
-from elsehu.messaging.history import History
-from elsehu.messaging.ingest import Ingest
-from elsehu.messaging.judging import judge_sent
-from elsehu.messaging.outbound import Draft, enqueue
-from elsehu.messaging.results import Result
-from elsehu.messaging.settling import Settler
+from elsehu.messaging.inbound.history import History
+from elsehu.messaging.inbound.ingest import Ingest
+from elsehu.messaging.outbound import results
+from elsehu.messaging.outbound.judging import judge_sent
+from elsehu.messaging.outbound.results import Result
+from elsehu.messaging.outbound.sending import Draft, enqueue
+from elsehu.messaging.outbound.settling import Settler
 
 from .conftest import deliver, text
 

@@ -8,7 +8,7 @@ import pytest
 
 from elsehu.contracts.inbound import Item, MediaContent, Normalized, ReactionChanged
 from elsehu.contracts.message import Kind
-from elsehu.messaging.ingest import Ingest
+from elsehu.messaging.inbound.ingest import Ingest
 from elsehu.testing.client import ApiClient
 from elsehu.testing.customers import add_number, customer_writes
 from elsehu.testing.serving import RunningServer

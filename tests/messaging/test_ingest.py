@@ -16,7 +16,7 @@ from elsehu.contracts.inbound import (
 )
 from elsehu.contracts.message import Direction, Status
 from elsehu.kernel import Kernel
-from elsehu.messaging.ingest import Ingest
+from elsehu.messaging.inbound.ingest import Ingest
 
 from .conftest import NOON, deliver, lid, phone, text
 

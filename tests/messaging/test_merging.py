@@ -11,10 +11,10 @@ from elsehu.contracts.message import Kind
 from elsehu.contracts.user import Caller, Role
 from elsehu.ids import new_id
 from elsehu.kernel import Kernel
-from elsehu.messaging.applying import Batch
-from elsehu.messaging.ingest import Ingest
-from elsehu.messaging.outbound import Draft, enqueue
-from elsehu.messaging.retrying import commit_batch
+from elsehu.messaging.inbound.applying import Batch
+from elsehu.messaging.inbound.ingest import Ingest
+from elsehu.messaging.inbound.retrying import commit_batch
+from elsehu.messaging.outbound.sending import Draft, enqueue
 
 from .conftest import deliver, lid, phone, text
 

@@ -7,7 +7,7 @@ import pytest
 
 from elsehu.contracts.inbound import Normalized
 from elsehu.kernel import Kernel
-from elsehu.messaging.ingest import Ingest
+from elsehu.messaging.inbound.ingest import Ingest
 
 from .conftest import deliver, text
 

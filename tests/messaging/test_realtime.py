@@ -11,7 +11,7 @@ import pytest
 
 from elsehu.contracts.user import Caller, Role
 from elsehu.ids import new_id
-from elsehu.messaging.conversations import visible_to
+from elsehu.messaging.conversations.views import visible_to
 from elsehu.messaging.realtime import Facts
 from elsehu.settings import DeskSettings, Settings
 from elsehu.testing.client import ApiClient, log_in_as

@@ -9,7 +9,7 @@ from elsehu.contracts.inbound import InstanceChanged
 from elsehu.contracts.instance import InstanceStatus
 from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel
-from elsehu.messaging.ingest import Ingest
+from elsehu.messaging.inbound.ingest import Ingest
 
 from .conftest import deliver, text
 

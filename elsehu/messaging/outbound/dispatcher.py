@@ -32,12 +32,12 @@ from elsehu.instances import service as instances
 from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel
 from elsehu.media import queries as media
-from elsehu.messaging import queue, results
-from elsehu.messaging.applying import Batch
-from elsehu.messaging.judging import Verdict, judge_error, judge_sent
-from elsehu.messaging.results import Result
-from elsehu.messaging.retrying import commit_batch
-from elsehu.messaging.verdicts import Verdicts
+from elsehu.messaging.inbound.applying import Batch
+from elsehu.messaging.inbound.retrying import commit_batch
+from elsehu.messaging.outbound import queue, results
+from elsehu.messaging.outbound.judging import Verdict, judge_error, judge_sent
+from elsehu.messaging.outbound.results import Result
+from elsehu.messaging.outbound.verdicts import Verdicts
 from elsehu.secretbox import WrongSecretKey
 
 log = structlog.get_logger("elsehu.dispatcher")

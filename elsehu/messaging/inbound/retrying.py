@@ -8,10 +8,10 @@ import structlog
 
 from elsehu.db import UnitOfWork
 from elsehu.kernel import Kernel
-from elsehu.messaging.applying import Batch, apply, apply_with_merge
-from elsehu.messaging.identities import NeedsMerge
-from elsehu.messaging.locks import AddressesChanged
-from elsehu.messaging.threads import ClosedMeanwhile
+from elsehu.messaging.inbound.applying import Batch, apply, apply_with_merge
+from elsehu.messaging.inbound.identities import NeedsMerge
+from elsehu.messaging.inbound.locks import AddressesChanged
+from elsehu.messaging.inbound.threads import ClosedMeanwhile
 
 log = structlog.get_logger("elsehu.messaging")
 

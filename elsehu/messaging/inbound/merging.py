@@ -7,8 +7,8 @@ from elsehu import events
 from elsehu.contracts.message import Identity, IdentityKind
 from elsehu.db import Row, UnitOfWork
 from elsehu.events import Change
-from elsehu.messaging.contacts import tell_of_contact
-from elsehu.messaging.waiting import conversation_key
+from elsehu.messaging.contacts.listing import tell_of_contact
+from elsehu.messaging.inbound.waiting import conversation_key
 
 OLDEST_FIRST = "SELECT id FROM contacts WHERE id = ANY($1::uuid[]) AND merged_into IS NULL ORDER BY id FOR UPDATE"
 IDENTITIES = "SELECT kind, value, scope, address FROM contact_identities WHERE contact_id = ANY($1::uuid[])"

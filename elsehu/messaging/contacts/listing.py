@@ -13,7 +13,7 @@ from elsehu.db import Database, UnitOfWork
 from elsehu.events import SIGNAL
 from elsehu.http.pages import aware_time, decode_cursor, page_of
 from elsehu.kernel import Kernel
-from elsehu.messaging.filters import Filters
+from elsehu.messaging.conversations.filters import Filters
 from elsehu.messaging.schemas import ContactQuery
 from elsehu.phones import to_e164
 

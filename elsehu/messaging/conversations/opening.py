@@ -8,7 +8,7 @@ from elsehu.contracts.errors import Conflict, NotFound
 from elsehu.db import UnitOfWork
 from elsehu.events import Change
 from elsehu.ids import new_id
-from elsehu.messaging.contacts import hold_contact
+from elsehu.messaging.contacts.listing import hold_contact
 
 INSTANCE = "SELECT name, is_active FROM service_instances WHERE id = $1"
 HAS_ADDRESS = "SELECT EXISTS (SELECT 1 FROM contact_identities WHERE contact_id = $1)"

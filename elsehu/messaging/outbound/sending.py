@@ -15,10 +15,10 @@ from elsehu.db import Row
 from elsehu.ids import new_id
 from elsehu.kernel import Kernel
 from elsehu.media.queries import sendable_upload
-from elsehu.messaging.conversations import conversation_not_found
-from elsehu.messaging.messages import message_views
+from elsehu.messaging.conversations.views import conversation_not_found
+from elsehu.messaging.messages.views import message_views
+from elsehu.messaging.outbound.verdicts import Verdicts
 from elsehu.messaging.schemas import SendMessage
-from elsehu.messaging.verdicts import Verdicts
 
 CONTEXT = """
 SELECT v.id, v.status, v.assigned_to, v.instance_id, v.window_expires_at, v.merged_into,

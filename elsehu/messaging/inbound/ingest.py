@@ -27,13 +27,13 @@ from elsehu.db import CONNECTION_LOST, UnitOfWork
 from elsehu.instances import service as instances
 from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel
-from elsehu.messaging import attachments, raw_events
-from elsehu.messaging.applying import Arriving, Batch
-from elsehu.messaging.attachments import Files
-from elsehu.messaging.identities import NeedsMerge
-from elsehu.messaging.raw_events import Dead, Raw
-from elsehu.messaging.retrying import apply_merging, retrying
-from elsehu.messaging.typing import tell_typing
+from elsehu.messaging.conversations.typing import tell_typing
+from elsehu.messaging.inbound import attachments, raw_events
+from elsehu.messaging.inbound.applying import Arriving, Batch
+from elsehu.messaging.inbound.attachments import Files
+from elsehu.messaging.inbound.identities import NeedsMerge
+from elsehu.messaging.inbound.raw_events import Dead, Raw
+from elsehu.messaging.inbound.retrying import apply_merging, retrying
 
 log = structlog.get_logger("elsehu.ingest")
 

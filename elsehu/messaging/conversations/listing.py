@@ -13,8 +13,8 @@ from elsehu.contracts.errors import FieldError, Invalid
 from elsehu.contracts.user import Caller
 from elsehu.http.pages import aware_time, decode_cursor, page_of
 from elsehu.kernel import Kernel
-from elsehu.messaging.conversations import COLUMNS, conversation_view
-from elsehu.messaging.filters import Filters
+from elsehu.messaging.conversations.filters import Filters
+from elsehu.messaging.conversations.views import COLUMNS, conversation_view
 from elsehu.messaging.schemas import ConversationQuery
 
 STATUS = {

@@ -8,7 +8,7 @@ from uuid import UUID
 from elsehu.contracts.message import Identity, IdentityKind
 from elsehu.db import UnitOfWork
 from elsehu.ids import new_id
-from elsehu.messaging.search import search_text
+from elsehu.messaging.contacts.search import search_text
 
 SEEN_AGAIN_AFTER = timedelta(hours=1)
 Key = tuple[str, str, str]

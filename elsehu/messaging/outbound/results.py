@@ -10,9 +10,9 @@ from elsehu.contracts.inbound import IdentitiesLinked, MessageArrived, ReactionC
 from elsehu.contracts.message import RANK
 from elsehu.db import UnitOfWork
 from elsehu.events import SIGNAL
-from elsehu.messaging import updates, waiting
-from elsehu.messaging.judging import Verdict
-from elsehu.messaging.locks import lock, message_key
+from elsehu.messaging.inbound import updates, waiting
+from elsehu.messaging.inbound.locks import lock, message_key
+from elsehu.messaging.outbound.judging import Verdict
 
 SENT = """
 WITH sent AS (

@@ -13,9 +13,9 @@ from elsehu.http.idempotency import HEADER
 from elsehu.http.operations import Call, Operation
 from elsehu.http.schemas import NoQuery, PageQuery
 from elsehu.media import serving
-from elsehu.messaging.conversations import owner_of, require_owner, require_visible
-from elsehu.messaging.messages import message_not_found, message_views, require_message, thread_page
-from elsehu.messaging.outbound import send
+from elsehu.messaging.conversations.views import owner_of, require_owner, require_visible
+from elsehu.messaging.messages.views import message_not_found, message_views, require_message, thread_page
+from elsehu.messaging.outbound.sending import send
 from elsehu.messaging.schemas import LONGEST_CLIENT_ID, MessageOut, MessagePage, Resolve, SendMessage
 
 JsonObject = dict[str, object]
@@ -98,7 +98,7 @@ async def _change(
 OPERATIONS: Sequence[Operation] = (
     Operation(
         "POST", "/api/messages/send", send_message, "Send a message", "messages",
-        body=SendMessage, answer=MessageOut, status=201, refusals=(404, 409),
+        body=SendMessage, answer=MessageOut, status=201, refusals=(403, 404, 409),
     ),
     Operation(
         "GET", "/api/messages/conversation/{id}", list_messages, "List a conversation's messages, newest first",
@@ -113,10 +113,10 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation(
         "POST", "/api/messages/{id}/retry", retry_message, "Send a failed message again", "messages",
-        answer=MessageOut, refusals=(404, 409),
+        answer=MessageOut, refusals=(403, 404, 409),
     ),
     Operation(
         "POST", "/api/messages/{id}/resolve", resolve_message, "Say what became of an unconfirmed message",
-        "messages", body=Resolve, answer=MessageOut, refusals=(404, 409),
+        "messages", body=Resolve, answer=MessageOut, refusals=(403, 404, 409),
     ),
 )  # fmt: skip

@@ -10,13 +10,13 @@ import structlog
 from elsehu.contracts.inbound import Item, MessageArrived
 from elsehu.db import CONNECTION_LOST, UnitOfWork
 from elsehu.kernel import Kernel
-from elsehu.messaging import attachments, waiting
-from elsehu.messaging.applying import Arriving, Batch
-from elsehu.messaging.attachments import Files
-from elsehu.messaging.history import History
-from elsehu.messaging.identities import NeedsMerge
-from elsehu.messaging.locks import lock, message_key
-from elsehu.messaging.retrying import apply_merging, retrying
+from elsehu.messaging.inbound import attachments, waiting
+from elsehu.messaging.inbound.applying import Arriving, Batch
+from elsehu.messaging.inbound.attachments import Files
+from elsehu.messaging.inbound.history import History
+from elsehu.messaging.inbound.identities import NeedsMerge
+from elsehu.messaging.inbound.locks import lock, message_key
+from elsehu.messaging.inbound.retrying import apply_merging, retrying
 
 log = structlog.get_logger("elsehu.settling")
 

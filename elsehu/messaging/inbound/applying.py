@@ -12,14 +12,14 @@ from uuid import UUID
 from elsehu.contracts.inbound import IdentitiesLinked, MessageArrived
 from elsehu.contracts.message import Direction, Identity
 from elsehu.db import UnitOfWork
-from elsehu.messaging import arrivals, echoes, updates, waiting
-from elsehu.messaging.arrivals import Arrival
-from elsehu.messaging.identities import NeedsMerge, People, Person
-from elsehu.messaging.locks import AddressesChanged, identity_key, lock, message_key
-from elsehu.messaging.merging import identities_of, merge
-from elsehu.messaging.threads import Pair, Thread, Threads
-from elsehu.messaging.updates import Update
-from elsehu.messaging.waiting import Early
+from elsehu.messaging.inbound import arrivals, echoes, updates, waiting
+from elsehu.messaging.inbound.arrivals import Arrival
+from elsehu.messaging.inbound.identities import NeedsMerge, People, Person
+from elsehu.messaging.inbound.locks import AddressesChanged, identity_key, lock, message_key
+from elsehu.messaging.inbound.merging import identities_of, merge
+from elsehu.messaging.inbound.threads import Pair, Thread, Threads
+from elsehu.messaging.inbound.updates import Update
+from elsehu.messaging.inbound.waiting import Early
 
 CLOCK_SLACK = timedelta(minutes=5)
 

@@ -20,9 +20,9 @@ from elsehu.db import UnitOfWork
 from elsehu.events import SIGNAL
 from elsehu.kernel import Kernel
 from elsehu.media import retention
-from elsehu.messaging.contact_editing import lock_addresses
-from elsehu.messaging.contacts import kept_contact
-from elsehu.messaging.waiting import conversation_key
+from elsehu.messaging.contacts.editing import lock_addresses
+from elsehu.messaging.contacts.listing import kept_contact
+from elsehu.messaging.inbound.waiting import conversation_key
 
 Eraser = Callable[[UnitOfWork, Sequence[UUID]], Awaitable[None]]
 """Erases what a slice keeps of conversations, by their ids."""

@@ -10,9 +10,10 @@ from elsehu.db import UnitOfWork
 from elsehu.http.operations import ADMINS, Call, Operation
 from elsehu.http.schemas import NoQuery
 from elsehu.identity import audit
-from elsehu.messaging import contact_editing, erasing
-from elsehu.messaging.contacts import contact_page, get_contact, hold_contact
-from elsehu.messaging.retrying import retrying
+from elsehu.messaging.contacts import editing as contact_editing
+from elsehu.messaging.contacts import erasing
+from elsehu.messaging.contacts.listing import contact_page, get_contact, hold_contact
+from elsehu.messaging.inbound.retrying import retrying
 from elsehu.messaging.schemas import (
     ContactDeletion,
     ContactIn,

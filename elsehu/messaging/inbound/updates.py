@@ -13,7 +13,7 @@ from elsehu.contracts.inbound import MessageDeleted, MessageEdited, ReactionChan
 from elsehu.contracts.message import RANK, IdentityKind
 from elsehu.db import UnitOfWork
 from elsehu.events import SIGNAL
-from elsehu.messaging.waiting import Early, park
+from elsehu.messaging.inbound.waiting import Early, park
 
 Update = StatusChanged | MessageEdited | MessageDeleted | ReactionChanged
 Located = tuple[UUID, Update]

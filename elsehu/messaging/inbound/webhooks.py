@@ -15,7 +15,7 @@ from elsehu.contracts.webhook import Accepted, Challenge, WebhookRequest
 from elsehu.http.operations import kernel_of, read_body
 from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel
-from elsehu.messaging.ingest import Ingest
+from elsehu.messaging.inbound.ingest import Ingest
 from elsehu.plugins import Plugin
 from elsehu.settings import MIB
 

@@ -11,12 +11,12 @@ from elsehu.contracts.errors import Conflict, FieldError, Invalid
 from elsehu.contracts.message import Identity, IdentityKind
 from elsehu.db import Row, UnitOfWork
 from elsehu.ids import new_id
-from elsehu.messaging.contacts import kept_contact, tell_of_contact
-from elsehu.messaging.identities import key_of
-from elsehu.messaging.locks import AddressesChanged, identity_key, lock
-from elsehu.messaging.merging import identities_of, merge
+from elsehu.messaging.contacts.listing import kept_contact, tell_of_contact
+from elsehu.messaging.contacts.search import search_text
+from elsehu.messaging.inbound.identities import key_of
+from elsehu.messaging.inbound.locks import AddressesChanged, identity_key, lock
+from elsehu.messaging.inbound.merging import identities_of, merge
 from elsehu.messaging.schemas import ContactIn
-from elsehu.messaging.search import search_text
 from elsehu.phones import parse_phone
 
 OWNER = """

@@ -5,9 +5,9 @@ from typing import Any
 
 from elsehu.http.operations import Call, Operation
 from elsehu.http.schemas import NoQuery
-from elsehu.messaging.conversation_list import conversation_page
-from elsehu.messaging.conversations import require_visible
-from elsehu.messaging.reading import mark_read
+from elsehu.messaging.conversations.listing import conversation_page
+from elsehu.messaging.conversations.reading import mark_read
+from elsehu.messaging.conversations.views import require_visible
 from elsehu.messaging.schemas import ConversationOut, ConversationPage, ConversationQuery
 
 TAG = "conversations"

@@ -12,7 +12,7 @@ from elsehu.contracts.inbound import Item, Normalized
 from elsehu.db import CONNECTION_LOST
 from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel
-from elsehu.messaging.ingest import Ingest
+from elsehu.messaging.inbound.ingest import Ingest
 
 log = structlog.get_logger("elsehu.history")
 

@@ -14,7 +14,7 @@ from elsehu.db import Database, Row, UnitOfWork
 from elsehu.http.pages import aware_time, decode_cursor, page_of, serial
 from elsehu.kernel import Kernel
 from elsehu.media.views import media_view
-from elsehu.messaging.conversations import require_visible
+from elsehu.messaging.conversations.views import require_visible
 
 COLUMNS = """
 SELECT m.id, m.seq, m.conversation_id, m.instance_id, m.direction, m.kind, m.text, m.payload, m.status,

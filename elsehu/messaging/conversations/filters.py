@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from elsehu.messaging.search import plain
+from elsehu.messaging.contacts.search import plain
 from elsehu.phones import canonical, digits_of, parse_phone
 
 MOST_WORDS = 8

@@ -1,0 +1,1 @@
+"""Messages as they are shown, and the operations on them."""

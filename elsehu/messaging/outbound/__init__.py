@@ -1,0 +1,1 @@
+"""From an operator's request to the phone: queued, claimed, handed over, judged, recorded."""
