@@ -1,7 +1,7 @@
 """Ending tasks for good."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine
 from typing import Any
 
 
@@ -23,3 +23,17 @@ async def end(tasks: Collection["asyncio.Task[Any]"], patience: float = 1.0) -> 
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=patience)
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def together(*loops: Coroutine[Any, Any, None]) -> None:
+    """Run endless `loops` side by side until one raises or this is cancelled; then end the others for good.
+
+    Not a TaskGroup: that cancels its tasks once, and waits for ever for one that swallowed it (see `end`).
+    """
+    tasks = [asyncio.create_task(loop) for loop in loops]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        await end(tasks)

@@ -15,6 +15,7 @@ from elsehu.kernel import Kernel
 from elsehu.media.attempts import GivenUp, Later, Outcome, ToFetch, attempt
 from elsehu.media.objects import StoredMedia, claim
 from elsehu.media.service import FETCH_SIGNAL
+from elsehu.tasks import together
 
 log = structlog.get_logger("elsehu.media")
 
@@ -46,9 +47,7 @@ class Fetcher:
 
     async def run(self) -> None:
         """Fetch until cancelled."""
-        async with asyncio.TaskGroup() as workers:
-            for wake in self._wakes:
-                workers.create_task(self._work(wake))
+        await together(*(self._work(wake) for wake in self._wakes))
 
     async def _work(self, wake: asyncio.Event) -> None:
         while True:

@@ -16,6 +16,7 @@ from elsehu.realtime.presence import Presence
 from elsehu.realtime.registry import ClientEvent, Registry, Rendered, by_name
 from elsehu.realtime.session import TRY_AGAIN_LATER, Session
 from elsehu.realtime.subscriptions import Subscriptions
+from elsehu.tasks import together
 
 
 class Hub:
@@ -127,9 +128,7 @@ class Hub:
         if not self._hears.is_set():
             await hearing.listen(self)
             self._hears.set()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.presence.run())
-            tasks.create_task(upkeep.look_after(self))
+        await together(self.presence.run(), upkeep.look_after(self))
 
 
 def owner_of(caller: Caller) -> UUID:

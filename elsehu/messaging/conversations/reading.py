@@ -15,6 +15,7 @@ from elsehu.events import Change
 from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel
 from elsehu.secretbox import WrongSecretKey
+from elsehu.tasks import together
 
 log = structlog.get_logger("elsehu.reading")
 
@@ -62,9 +63,7 @@ class ReadReceipts:
 
     async def run(self) -> None:
         """Tell until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(WORKERS):
-                group.create_task(self._work())
+        await together(*(self._work() for _ in range(WORKERS)))
 
     async def _work(self) -> None:
         while True:

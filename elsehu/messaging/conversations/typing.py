@@ -17,6 +17,7 @@ from elsehu.db import CONNECTION_LOST
 from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel
 from elsehu.secretbox import WrongSecretKey
+from elsehu.tasks import together
 
 log = structlog.get_logger("elsehu.typing")
 
@@ -79,9 +80,7 @@ class TypingNotices:
 
     async def run(self) -> None:
         """Tell until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(WORKERS):
-                group.create_task(self._work())
+        await together(*(self._work() for _ in range(WORKERS)))
 
     async def _work(self) -> None:
         while True:

@@ -17,6 +17,7 @@ from elsehu.messaging.inbound.history import History
 from elsehu.messaging.inbound.identities import NeedsMerge
 from elsehu.messaging.inbound.locks import lock, message_key
 from elsehu.messaging.inbound.retrying import apply_merging, retrying
+from elsehu.tasks import together
 
 log = structlog.get_logger("elsehu.settling")
 
@@ -60,9 +61,7 @@ class Settler:
 
     async def run(self) -> None:
         """Settle until cancelled; a provider that is slow to tell its history holds up nothing else."""
-        async with asyncio.TaskGroup() as rounds:
-            rounds.create_task(self._repeat(self._settle))
-            rounds.create_task(self._repeat(self._ask_providers))
+        await together(self._repeat(self._settle), self._repeat(self._ask_providers))
 
     async def _repeat(self, step: Callable[[datetime], Awaitable[None]]) -> None:
         while True:
