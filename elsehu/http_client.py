@@ -27,6 +27,15 @@ NEVER_LEFT = (
 """What is raised before a request leaves. The transport calls *any* broken connection a ConnectTimeout, also one
 that broke while the server was answering, so it is judged by the aiohttp error that it was made from."""
 
+WORDS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    ((aiohttp.ClientConnectorDNSError,), "its name is not known"),
+    ((aiohttp.ClientSSLError,), "its certificate cannot be trusted"),
+    ((aiohttp.ClientConnectorError,), "it refused the connection"),
+    ((httpx.TimeoutException, aiohttp.ServerTimeoutError), "it did not answer in time"),
+    ((aiohttp.InvalidURL, httpx.InvalidURL, httpx.UnsupportedProtocol), "its address is not valid"),
+)
+"""What people read instead of the names of a library's errors: the first that fits."""
+
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError)
 
 IDLE_SECONDS = 3.0
@@ -45,7 +54,7 @@ class _Streamed:
             async for chunk in self._response.aiter_bytes():
                 yield chunk
         except FAILURES as error:
-            raise AnswerLost(_name(error)) from error
+            raise AnswerLost(_words(error)) from error
 
 
 class PooledHttpClient:
@@ -110,11 +119,12 @@ class PooledHttpClient:
 
 def _judged(error: Exception) -> NotSent | AnswerLost:
     """Return what is known of a request that failed with `error`."""
-    return NotSent(_name(error)) if isinstance(_root(error), NEVER_LEFT) else AnswerLost(_name(error))
+    return NotSent(_words(error)) if isinstance(_root(error), NEVER_LEFT) else AnswerLost(_words(error))
 
 
-def _name(error: Exception) -> str:
-    return type(_root(error)).__name__
+def _words(error: Exception) -> str:
+    root = _root(error)
+    return next((words for types, words in WORDS if isinstance(root, types)), "the connection broke")
 
 
 def _root(error: Exception) -> BaseException:

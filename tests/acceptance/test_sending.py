@@ -72,3 +72,21 @@ async def test_a_file_must_be_of_its_kind(
     assert (answer.status_code, answer.json()["code"]) == (422, "media_type_unsupported")
     assert answer.json()["errors"][0]["field"] == "mediaId"
     assert (await send(admin, conversation, kind="document", mediaId=uploaded.json()["id"])).status_code == 201
+
+
+async def test_a_provider_that_is_down_is_told_in_words(
+    admin: ApiClient, standin: EvolutionStandin, conversation: str
+) -> None:
+    standin.stop()
+    message = (await send(admin, conversation, text="anybody there?")).json()
+    assert message["status"] == "pending"
+    assert "refused the connection" in message["error"]["detail"]
+    standin.start()
+
+
+async def test_an_answer_that_is_lost_is_told_in_words(
+    admin: ApiClient, standin: EvolutionStandin, conversation: str
+) -> None:
+    standin.faults.close(TEXT_ROUTE)
+    message = (await send(admin, conversation, text="and now?")).json()
+    assert "the connection broke" in message["error"]["detail"]
