@@ -27,6 +27,7 @@ from elsehu.media.tables import MediaFile
 class Contact(Table, db=DIALECT, tablename="contacts"):
     """A customer. `name` is what our people wrote, `profile_name` what the provider shows.
 
+    `profile_name_at` is when a message made it so; conversations know of later ones that show it (`named_at`).
     `phone` holds canonical digits. `search_text` is name, phone and e-mail without accents or case.
     """
 
@@ -63,7 +64,8 @@ class Conversation(Table, db=DIALECT, tablename="conversations"):
     """A thread between a contact and an instance. At most one of a pair is open (partial unique index).
 
     The tabulation's name is frozen here when a conversation is closed; last-message columns are of the
-    message with the newest (provider time, arrival).
+    message with the newest (provider time, arrival). `named_at` is the time of the newest message that showed
+    the customer's profile name.
     """
 
     id = UUID(primary_key=True, default=new_id)
@@ -77,6 +79,7 @@ class Conversation(Table, db=DIALECT, tablename="conversations"):
     last_message_direction = Varchar(length=8, default=None, null=True)
     last_message_at = Timestamptz(default=None, null=True)
     last_inbound_at = Timestamptz(default=None, null=True)
+    named_at = Timestamptz(default=None, null=True)
     unread_count = Integer(default=0)
     window_expires_at = Timestamptz(default=None, null=True)
     tags = Array(base_column=Varchar(length=60), default=list)

@@ -14,7 +14,7 @@ from elsehu.contracts.message import Direction, Identity
 from elsehu.db import UnitOfWork
 from elsehu.messaging.inbound import arrivals, echoes, updates, waiting
 from elsehu.messaging.inbound.arrivals import Arrival
-from elsehu.messaging.inbound.identities import NeedsMerge, People, Person
+from elsehu.messaging.inbound.identities import Called, NeedsMerge, People, Person
 from elsehu.messaging.inbound.locks import AddressesChanged, identity_key, lock, message_key
 from elsehu.messaging.inbound.merging import identities_of, merge
 from elsehu.messaging.inbound.threads import Pair, Thread, Threads
@@ -61,7 +61,7 @@ async def apply(uow: UnitOfWork, batch: Batch, now: datetime) -> frozenset[int]:
     await lock(uow, batch.lock_keys())
     people = await People.find(uow, _identities(batch))
     persons = [people.person(one.event.sender, one.event.at) for one in batch.messages]
-    _name(persons, batch.messages)
+    await people.call(uow, list(_called(persons, batch.messages)))
     _link(people, batch.links, now)
     threads = await Threads.find(uow, _pairs(persons, batch.messages))
     placed, homeless = _place(batch.messages, persons, threads, now)
@@ -96,10 +96,11 @@ def _identities(batch: Batch) -> Iterator[Identity]:
         yield from link.identities
 
 
-def _name(persons: Sequence[Person], messages: Sequence[Arriving]) -> None:
+def _called(persons: Sequence[Person], messages: Sequence[Arriving]) -> Iterator[Called]:
     for person, message in zip(persons, messages, strict=True):
-        if message.event.direction is Direction.INBOUND:
-            person.is_called((message.event.sender_name or "").strip()[:200], message.event.at)
+        name = arrivals.shown_name(message.event)
+        if name:
+            yield person, name, message.event.at
 
 
 def _link(people: People, links: Sequence[IdentitiesLinked], now: datetime) -> None:
@@ -121,14 +122,16 @@ def _place(
     """Find each message's conversation. What opens none and has none waits for one."""
     placed: dict[int, Arrival] = {}
     homeless: list[Early] = []
+    latest = now + CLOCK_SLACK
     for place, (message, person) in sorted(
         enumerate(zip(messages, persons, strict=True)), key=lambda one: not one[1][0].event.opens
     ):
-        event = replace(message.event, at=min(message.event.at, now + CLOCK_SLACK))
+        event = message.event if message.event.at <= latest else replace(message.event, at=latest)
         pair = (person.id, message.instance_id)
         thread = _thread(threads, pair, event)
         if thread is None:
             homeless.append(Early(message.instance_id, message.event, waiting.conversation_key(person.id)))
+            person.is_changed = True  # no conversation notes when the name was seen
         else:
             placed[place] = Arrival(message.instance_id, thread.id, event, message.media_id, _window(message, event))
     return placed, homeless

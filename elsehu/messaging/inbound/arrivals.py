@@ -18,9 +18,9 @@ STORE = """
 WITH arrived AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::jsonb[],
         $8::uuid[], $9::text[], $10::smallint[], $11::text[], $12::text[], $13::text[], $14::timestamptz[],
-        $15::timestamptz[])
+        $15::timestamptz[], $16::timestamptz[])
     AS a(id, conversation_id, instance_id, direction, kind, text, payload, media_id, status, status_rank,
-         external_id, reply_to, author_name, at, window_expires_at)
+         external_id, reply_to, author_name, at, window_expires_at, named_at)
 ), stored AS (
     INSERT INTO messages (id, conversation_id, instance_id, direction, kind, text, payload, media_id, status,
         status_rank, external_id, reply_to_external_id, author_name, at, sent_at, lane, attempts)
@@ -35,7 +35,7 @@ WITH arrived AS (
 ), counted AS (
     SELECT s.conversation_id, count(*) FILTER (WHERE s.direction = 'INBOUND') AS inbound,
            max(s.at) FILTER (WHERE s.direction = 'INBOUND') AS last_inbound_at,
-           max(a.window_expires_at) AS window_expires_at
+           max(a.window_expires_at) AS window_expires_at, max(a.named_at) AS named_at
     FROM stored s JOIN arrived a ON a.id = s.id GROUP BY 1
 ), moved AS (
     UPDATE conversations c SET
@@ -43,13 +43,14 @@ WITH arrived AS (
         last_inbound_at = greatest(c.last_inbound_at, k.last_inbound_at),
         unread_count = c.unread_count + k.inbound,
         window_expires_at = greatest(c.window_expires_at, k.window_expires_at),
+        named_at = greatest(c.named_at, k.named_at),
         (last_message_kind, last_message_preview, last_message_direction, last_message_at) = (
             SELECT l.kind, l.preview, l.direction, l.at FROM (VALUES
                 (n.kind, n.preview, n.direction, n.at, 1),
                 (c.last_message_kind, c.last_message_preview, c.last_message_direction, c.last_message_at, 0)
             ) AS l(kind, preview, direction, at, is_new) ORDER BY l.at DESC NULLS LAST, l.is_new DESC LIMIT 1)
     FROM newest n JOIN counted k USING (conversation_id)
-    WHERE c.id = n.conversation_id
+    WHERE c.id = n.conversation_id AND c.id = ANY($2::uuid[])
     RETURNING c.id
 ), told AS (
     INSERT INTO events (type, subject_id, conversation_id)
@@ -60,6 +61,7 @@ SELECT s.id, EXISTS (SELECT 1 FROM waiting_updates w
                      WHERE w.instance_id = s.instance_id AND w.external_id = s.external_id) AS awaited
 FROM stored s
 """
+"""The ANY says what the join says already, but in a way that has every plan look the conversations up by their key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,11 @@ def status_of(event: MessageArrived) -> Status:
     if event.direction is Direction.INBOUND:
         return Status.RECEIVED
     return event.status or Status.SENT
+
+
+def shown_name(event: MessageArrived) -> str:
+    """Return the profile name that a customer's message shows, or nothing."""
+    return (event.sender_name or "").strip()[:200] if event.direction is Direction.INBOUND else ""
 
 
 async def store(uow: UnitOfWork, arrivals: Sequence[Arrival]) -> Stored:
@@ -118,4 +125,5 @@ def _columns(arrivals: Sequence[Arrival]) -> tuple[list[Any], ...]:
         [event.author_name for event in events],
         [event.at for event in events],
         [arrival.window_expires_at for arrival in arrivals],
+        [event.at if shown_name(event) else None for event in events],
     )

@@ -43,20 +43,29 @@ class Person:
     is_changed: bool = False
     added: dict[Key, Identity] = field(default_factory=dict)
 
-    def is_called(self, name: str | None, at: datetime) -> None:
-        """Take over a profile name, unless a newer one is known. An empty name never counts.
+    def is_called(self, name: str, at: datetime) -> None:
+        """Take over a profile name, unless a newer one is known.
 
-        Of two names of the same second the greater text wins, so that the order of arrival does not matter.
+        Of two names of the same second the greater text wins, so that the order of arrival does not matter. That the
+        same name was seen again changes no contact: the message's conversation notes it (`named_at`).
         """
-        if not name:
-            return
         if self.profile_name_at is None or (at, name) > (self.profile_name_at, self.profile_name):
-            self.profile_name, self.profile_name_at, self.is_changed = name, at, True
+            self.is_changed |= name != self.profile_name
+            self.profile_name, self.profile_name_at = name, at
+
+    def was_called(self, at: datetime | None) -> None:
+        """Note that messages showed the known profile name as late as `at`."""
+        if at is not None and (self.profile_name_at is None or at > self.profile_name_at):
+            self.profile_name_at = at
 
     def is_back(self) -> None:
         """Show an archived contact in the list again: it writes."""
         if self.is_archived:
             self.is_archived, self.is_changed = False, True
+
+
+Called = tuple[Person, str, datetime]
+"""(person, profile name, when a message showed it)"""
 
 
 class NeedsMerge(Exception):
@@ -75,9 +84,14 @@ RESOLVE = """
 SELECT i.kind, i.value, i.scope, i.contact_id, i.address, i.last_seen_at,
        c.name, c.email, c.phone, c.profile_name, c.profile_name_at, c.archived_at IS NOT NULL AS is_archived
 FROM unnest($1::text[], $2::text[], $3::text[]) AS k(kind, value, scope)
-JOIN contact_identities i ON i.kind = k.kind AND i.value = k.value AND i.scope = k.scope
+CROSS JOIN LATERAL (
+    SELECT * FROM contact_identities WHERE kind = k.kind AND value = k.value AND scope = k.scope LIMIT 1
+) i
 JOIN contacts c ON c.id = i.contact_id
 """
+"""The LIMIT has every plan look each address up in the unique index, whatever is known of the table's size."""
+
+NAMED_AT = "SELECT contact_id, max(named_at) AS at FROM conversations WHERE contact_id = ANY($1::uuid[]) GROUP BY 1"
 
 INSERT_CONTACTS = """
 INSERT INTO contacts (id, name, profile_name, profile_name_at, phone, search_text, tags, custom)
@@ -158,6 +172,15 @@ class People:
         person.is_back()
         self.link(person, identities, at)
         return person
+
+    async def call(self, uow: UnitOfWork, called: Sequence[Called]) -> None:
+        """Take over profile names. When a known one was last seen is asked for only where another one turns up."""
+        others = {person.id for person, name, _ in called if not person.is_new and name != person.profile_name}
+        if others:
+            for row in await uow.fetch(NAMED_AT, sorted(others)):
+                self._persons[row["contact_id"]].was_called(row["at"])
+        for person, name, at in called:
+            person.is_called(name, at)
 
     def _new_person(self) -> Person:
         person = Person(new_id(), is_new=True)

@@ -30,6 +30,11 @@ UPDATE contacts k SET
     archived_at = NULL, search_text = k.search_text || ' ' || l.search_text, updated_at = now()
 FROM contacts l WHERE k.id = $1 AND l.id = $2
 """
+SETTLE_NAMES = """
+UPDATE contacts c SET profile_name_at = greatest(c.profile_name_at, v.at)
+FROM (SELECT contact_id, max(named_at) AS at FROM conversations WHERE contact_id = ANY($1::uuid[]) GROUP BY 1) v
+WHERE c.id = v.contact_id
+"""
 REKEY_WAITING = "UPDATE waiting_updates SET external_id = $1 WHERE external_id = $2"
 MOVE_MESSAGES = """
 WITH moved AS (
@@ -52,6 +57,7 @@ WITH kept AS (
         first_reply_at = least(k.first_reply_at, l.first_reply_at),
         last_inbound_at = greatest(k.last_inbound_at, l.last_inbound_at),
         last_activity_at = greatest(k.last_activity_at, l.last_activity_at),
+        named_at = greatest(k.named_at, l.named_at),
         window_expires_at = greatest(k.window_expires_at, l.window_expires_at),
         (last_message_kind, last_message_preview, last_message_direction, last_message_at) = (
             SELECT n.kind, n.preview, n.direction, n.at FROM (VALUES
@@ -82,6 +88,7 @@ async def merge(uow: UnitOfWork, contact_ids: Sequence[UUID]) -> None:
 
 
 async def _merge_into(uow: UnitOfWork, kept: UUID, lost: UUID) -> None:
+    await uow.execute(SETTLE_NAMES, [kept, lost])
     await _fold_open_conversations(uow, kept, lost)
     await uow.execute("UPDATE conversations SET contact_id = $1 WHERE contact_id = $2", kept, lost)
     await uow.execute("UPDATE contact_identities SET contact_id = $1 WHERE contact_id = $2", kept, lost)

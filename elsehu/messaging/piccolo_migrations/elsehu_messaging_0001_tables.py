@@ -1875,6 +1875,27 @@ async def forwards():
     manager.add_column(
         table_class_name="Conversation",
         tablename="conversations",
+        column_name="named_at",
+        db_column_name="named_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Conversation",
+        tablename="conversations",
         column_name="unread_count",
         db_column_name="unread_count",
         column_class_name="Integer",
