@@ -1,3 +1,4 @@
+import re
 import unicodedata
 from urllib.parse import unquote
 
@@ -66,9 +67,11 @@ def test_the_header_carries_the_name(name: str, mime_type: str, inline: bool) ->
     header = content_disposition(safe, inline)
     assert header.isascii()
     assert header.isprintable()
-    how, plain, *extended = header.split("; filename")
+    parts = re.fullmatch(r'(inline|attachment); filename="([^"]*)"(?:; filename\*=UTF-8\'\'(.*))?', header)
+    assert parts is not None
+    how, plain, extended = parts.groups()
     assert how == ("inline" if inline else "attachment")
-    assert (unquote(extended[0].removeprefix("*=UTF-8''")) if extended else plain.strip('="')) == safe
+    assert (plain if extended is None else unquote(extended)) == safe
 
 
 def test_both_forms_of_the_header() -> None:
