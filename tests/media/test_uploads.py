@@ -161,7 +161,7 @@ async def test_too_large_is_refused_while_it_is_sent(server: RunningServer, kern
         b"POST /api/media HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ana\r\n"
         b"content-type: multipart/form-data; boundary=b\r\ntransfer-encoding: chunked\r\n\r\n"
     )
-    answer = asyncio.create_task(reader.read())
+    answer = asyncio.create_task(reader.readuntil(b"\r\n\r\n"))
     pieces = [b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + PNG]
     with suppress(ConnectionError):
         while not answer.done():
