@@ -48,7 +48,7 @@ async def log_in_as(server: RunningServer, role: str, name: str | None = None) -
     email = f"{new_token(6).lower().strip('-_')}@example.com"
     async with server.kernel.db.transaction() as uow:
         await users.create(uow, server.kernel.settings, name=name, email=email, password=PASSWORD, role=role)
-    async with httpx.AsyncClient(base_url=server.url, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=server.url, timeout=120) as http:
         answer = await http.post("/api/auth/login", json={"email": email, "password": PASSWORD})
         answer.raise_for_status()
         body = answer.json()

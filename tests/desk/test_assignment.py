@@ -122,7 +122,7 @@ class TestManyAtOnce:
 async def all_wait(server: RunningServer, count: int) -> None:
     """Return when `count` transactions wait for a row."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while await server.kernel.db.fetch_value(waiting) < count:
             await asyncio.sleep(0.01)
 
