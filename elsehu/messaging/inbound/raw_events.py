@@ -19,6 +19,7 @@ BURY = """
 INSERT INTO dead_letters (provider, instance_id, error, item)
 SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::jsonb[])
 """
+NUL = rb"\u0000"
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -49,9 +50,10 @@ def to_jsonb(value: Any) -> str:
     provider's bodies are.
     """
     try:
-        return _NUL.sub(rb"\1", orjson.dumps(value, default=str)).decode()
+        raw = orjson.dumps(value, default=str)
     except orjson.JSONEncodeError as error:
         return orjson.dumps({"unstorable": str(error)}).decode()
+    return (_NUL.sub(rb"\1", raw) if NUL in raw else raw).decode()
 
 
 def _storable(text: str) -> str:
