@@ -1,5 +1,6 @@
 """Around every request: its id, the security headers, CORS, one line in the log, and the last word on errors."""
 
+import logging
 import re
 import time
 from typing import Any
@@ -31,6 +32,7 @@ Headers = list[tuple[bytes, bytes]]
 
 SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,80}")
 CLIENT_GONE = 499
+WEBHOOKS = "/api/webhooks/"
 METHODS = ("GET", "POST", "PATCH", "PUT", "DELETE")
 TAKEN_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID", "Range", "If-None-Match")
 SHOWN_HEADERS = (
@@ -151,9 +153,14 @@ def request_id_of(scope: Scope) -> str:
 
 
 def _log_access(scope: Scope, status: int, seconds: float) -> None:
+    """Log one request; webhooks that were taken only at the level debug: they come by the thousand, and are kept."""
+    level = logging.DEBUG if status == 200 and scope["path"].startswith(WEBHOOKS) else logging.INFO
+    if not log.is_enabled_for(level):
+        return
     caller = scope.get("elsehu.caller")
     user = str(caller.user_id or caller.api_key_id) if caller else None
-    log.info(
+    log.log(
+        level,
         "request",
         method=scope["method"],
         route=route_of(scope),
