@@ -64,5 +64,6 @@ def walkthrough(base_url: str, email: str, password: str | None, instance_name: 
 def _login(email: str, password: str | None) -> str:
     if password is None:
         script = LOGIN_FROM_ENVIRONMENT % json.dumps(email)
-        return f"# The password is the one that you chose: if this terminal has no ELSEHU_ADMIN_PASSWORD, export it first.\nLOGIN=$(python3 -c {shlex.quote(script)})"
+        hint = "# The password is the one that you chose: export ELSEHU_ADMIN_PASSWORD first if this terminal has none."
+        return f"{hint}\nLOGIN=$(python3 -c {shlex.quote(script)})"
     return "LOGIN=" + shlex.quote(json.dumps({"email": email, "password": password}))
