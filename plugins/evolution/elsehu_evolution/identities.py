@@ -4,6 +4,7 @@ Every version swaps phone and LID between the fields of a key in its own way, so
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from elsehu.plugin import Identity, IdentityKind, Instance, canonical, digits_of, to_e164
@@ -13,6 +14,8 @@ from .flavours import Json, Unreadable, text
 USER = "@s.whatsapp.net"
 SHORTEST_PHONE, LONGEST_PHONE = 5, 20
 LONGEST_ID = 40
+LONGEST_JID = 200
+REMEMBERED = 8192
 GROUP_ID = re.compile(r"[0-9]{5,30}(-[0-9]{1,20})?")
 OTHER_SIDE = ("remoteJid", "remoteJidAlt", "senderPn", "previousRemoteJid", "senderLid")
 AUTHOR = ("participant", "participantAlt", "participantPn", "participantLid")
@@ -22,8 +25,12 @@ NOBODY = ("@broadcast", "@newsletter", "@bot")
 
 def identity(jid: Any) -> Identity | None:
     """Return the identity of one JID, its device part (`:7`) stripped; None for what is no address."""
-    if type(jid) is not str:
-        return None
+    return _identity(jid) if type(jid) is str and len(jid) <= LONGEST_JID else None
+
+
+@lru_cache(REMEMBERED)
+def _identity(jid: str) -> Identity | None:
+    """Return what a JID says. Remembered, for the same few come again and again, our own with every message."""
     local, _, domain = jid.partition("@")
     digits = local.partition(":")[0]
     if domain in ("s.whatsapp.net", "c.us"):
