@@ -77,8 +77,8 @@ async def _read(request: Request, instance_id: UUID | None, limit: int) -> Webho
     body = await read_body(request, limit)
     return WebhookRequest(
         method=request.method,
-        headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.scope["headers"]},
-        query=dict(request.query_params),
+        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]},
+        query=dict(request.query_params) if request.scope["query_string"] else {},
         body=body,
         instance_id=instance_id,
         path_secret=request.path_params.get("secret"),
