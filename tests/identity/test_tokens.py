@@ -154,7 +154,8 @@ def test_any_text_is_refused(token: str) -> None:
 @given(data=st.data())
 async def test_over_http_it_is_never_more_than_a_401(operator: ApiClient, data: st.DataObject) -> None:
     token = data.draw(st.one_of(mutilated(operator.token), st.text(max_size=60).map("elk_".__add__)))
-    header = b"Bearer " + token.encode().translate(None, bytes(range(32)) + b"\x7f")
+    # What HTTP itself forbids in a header (control characters, a space at the end) never reaches Elsehu.
+    header = (b"Bearer " + token.encode().translate(None, bytes(range(32)) + b"\x7f")).rstrip(b" ")
     answer = await operator.get("/api/auth/me", headers=[(b"authorization", header)])
     assert answer.status_code in {200, 401}
     assert answer.status_code == 401 or header == f"Bearer {operator.token}".encode()
