@@ -26,6 +26,7 @@ from elsehu.contracts.outbound import OutboundMessage, Quoted, Sent
 from elsehu.contracts.plugin import PluginContext, PluginInfo
 from elsehu.contracts.rules import Closing, Refusal
 from elsehu.contracts.storage import ByteRange, StoredObject
+from elsehu.contracts.template import ProviderTemplate
 from elsehu.contracts.webhook import Accepted, Challenge, WebhookRequest
 
 if TYPE_CHECKING:
@@ -49,11 +50,16 @@ class ProviderHooks:
 
     @hookspec
     def provider_receive(
-        self, context: PluginContext, request: WebhookRequest, instances: Sequence[Instance]
+        self,
+        context: PluginContext,
+        request: WebhookRequest,
+        instances: Sequence[Instance],
+        siblings: Sequence[Instance],
     ) -> Accepted | Challenge:
         """Authenticate a webhook request, or answer a verification challenge. Sync, pure, microseconds.
 
-        `instances` are those the URL names (one), or all of this provider. Compare secrets in constant
+        `instances` are those the URL names (one), or all of this provider; `siblings` are always all, for bodies
+        that speak of others than the URL names. Compare secrets in constant
         time and before parsing. Raise WebhookRejected (401, nothing stored) for a bad or missing proof;
         never for a body that is only strange.
         """
@@ -127,9 +133,36 @@ class ProviderHooks:
 
     @hookspec
     async def provider_typing(
-        self, context: PluginContext, instance: Instance, to: Sequence[Identity], state: str
+        self, context: PluginContext, instance: Instance, to: Sequence[Identity], state: str, last: Quoted | None
     ) -> None:
-        """Ability `typing`: show the customer `composing`, `recording` or `paused`. Best effort."""
+        """Ability `typing`: show the customer `composing`, `recording` or `paused`. Best effort.
+
+        `last` is the customer's newest message in the conversation, if there is one.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    def provider_templates(
+        self, context: PluginContext, instance: Instance
+    ) -> AsyncIterator[Sequence[ProviderTemplate]]:
+        """Ability `templates`: yield all templates of the instance's account, page by page.
+
+        A provider with this ability takes the kind `template`; for the others templates are sent as text.
+        """
+        raise NotImplementedError
+
+    @hookspec
+    async def provider_save_template(
+        self, context: PluginContext, instance: Instance, template: ProviderTemplate
+    ) -> ProviderTemplate:
+        """Ability `save_template`: create a template (`external_id` None) or edit it; return what it became."""
+        raise NotImplementedError
+
+    @hookspec
+    async def provider_delete_template(
+        self, context: PluginContext, instance: Instance, template: ProviderTemplate
+    ) -> None:
+        """Ability `delete_template`: delete one language of a template; one that is not there is no error."""
         raise NotImplementedError
 
 

@@ -13,6 +13,7 @@ import orjson
 from httpx_aiohttp import AiohttpTransport
 
 from elsehu.contracts.http import Answer, AnswerLost, HttpClient, NotSent, StreamedAnswer
+from elsehu.form_data import Files, FormData
 from elsehu.settings import HttpClientSettings
 
 NEVER_LEFT = (
@@ -71,23 +72,27 @@ class PooledHttpClient:
         json: Any = None,
         content: bytes | None = None,
         data: Mapping[str, str] | None = None,
-        files: Mapping[str, tuple[str, bytes, str]] | None = None,
+        files: Files | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> Answer:
         """Make one request; see `contracts.http.HttpClient.request`."""
         all_headers = dict(headers or {})
+        body: bytes | AsyncIterator[bytes] | None = content
+        if files is not None:
+            form = FormData(data or {}, files)
+            body, data = form.chunks(), None
+            all_headers.update(form.headers)
         if json is not None:
-            content = orjson.dumps(json)
+            body = orjson.dumps(json)
             all_headers["content-type"] = "application/json"
         try:
             response = await self._client.request(
                 method,
                 url,
-                content=content,
+                content=body,
                 data=dict(data) if data else None,
-                files=dict(files) if files else None,
                 params=dict(params) if params else None,
                 headers=all_headers,
                 timeout=_timeout(timeout),

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 from redis.asyncio import Redis
 
 from elsehu.bus import Bus, open_bus
+from elsehu.cache import PluginCache
 from elsehu.clock import utc_now
 from elsehu.contracts.errors import ConfigError
 from elsehu.contracts.http import HttpClient
@@ -62,7 +63,7 @@ async def open_kernel(settings: Settings, plugins: Plugins) -> AsyncIterator[Ker
         open_http_client(settings.http_client) as http,
         Redis.from_url(redis_url) as redis,
     ):
-        plugins.bind(http)
+        plugins.bind(http, lambda name: PluginCache(redis, name))
         db.emit = signals.emit
         yield Kernel(settings, plugins, db, redis, bus, signals, http, SecretBox(settings.secret_keys))
 

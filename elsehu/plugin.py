@@ -24,12 +24,14 @@ from elsehu.contracts.errors import (
     UnsupportedMedia,
     WebhookRejected,
 )
-from elsehu.contracts.http import Answer, AnswerLost, HttpClient, NotSent, StreamedAnswer
+from elsehu.contracts.http import Answer, AnswerLost, HttpClient, NotSent, StreamedAnswer, Upload
 from elsehu.contracts.inbound import (
     Broken,
+    ConsentChanged,
     CustomerTyping,
     Event,
     IdentitiesLinked,
+    IdentityChanged,
     InstanceChanged,
     Item,
     MediaContent,
@@ -39,13 +41,32 @@ from elsehu.contracts.inbound import (
     Normalized,
     ReactionChanged,
     StatusChanged,
+    TemplateChanged,
 )
 from elsehu.contracts.instance import Instance, InstanceReport, InstanceStatus, Pairing
-from elsehu.contracts.message import MEDIA_KINDS, Direction, Identity, IdentityKind, Kind, Status
+from elsehu.contracts.message import MEDIA_KINDS, Direction, Identity, IdentityKind, Kind, Mark, Status
 from elsehu.contracts.outbound import OutboundMedia, OutboundMessage, Quoted, Sent
-from elsehu.contracts.plugin import HOOK_API, MediaLimit, NoConfig, PluginContext, PluginInfo, PluginModel, ProviderSpec
+from elsehu.contracts.plugin import (
+    HOOK_API,
+    Cache,
+    InteractiveLimits,
+    MediaLimit,
+    NoConfig,
+    PairLimit,
+    PluginContext,
+    PluginInfo,
+    PluginModel,
+    ProviderSpec,
+)
 from elsehu.contracts.rules import Closing, Refusal
 from elsehu.contracts.storage import ByteRange, StoredObject, check_key
+from elsehu.contracts.template import (
+    ProviderTemplate,
+    TemplateButton,
+    TemplateCategory,
+    TemplateHeader,
+    TemplateStatus,
+)
 from elsehu.contracts.user import Caller, Role
 from elsehu.contracts.webhook import Accepted, Challenge, WebhookRequest
 from elsehu.hookspecs import hookimpl
@@ -68,12 +89,14 @@ __all__ = [
     "ApiModel",
     "Broken",
     "ByteRange",
+    "Cache",
     "Call",
     "Caller",
     "Challenge",
     "Closing",
     "ConfigError",
     "Conflict",
+    "ConsentChanged",
     "CustomerTyping",
     "Direction",
     "Directory",
@@ -85,18 +108,21 @@ __all__ = [
     "HttpClient",
     "IdentitiesLinked",
     "Identity",
+    "IdentityChanged",
     "IdentityKind",
     "Instance",
     "InstanceChanged",
     "InstanceReport",
     "InstanceSick",
     "InstanceStatus",
+    "InteractiveLimits",
     "Invalid",
     "Item",
     "Job",
     "Kernel",
     "Kind",
     "Malformed",
+    "Mark",
     "MediaContent",
     "MediaLimit",
     "MessageArrived",
@@ -112,6 +138,7 @@ __all__ = [
     "OutboundMessage",
     "OutcomeUnknown",
     "PageQuery",
+    "PairLimit",
     "Pairing",
     "PermissionDenied",
     "PluginContext",
@@ -119,6 +146,7 @@ __all__ = [
     "PluginModel",
     "ProviderError",
     "ProviderSpec",
+    "ProviderTemplate",
     "Quoted",
     "ReactionChanged",
     "Refusal",
@@ -130,11 +158,17 @@ __all__ = [
     "StatusChanged",
     "StoredObject",
     "StreamedAnswer",
+    "TemplateButton",
+    "TemplateCategory",
+    "TemplateChanged",
+    "TemplateHeader",
+    "TemplateStatus",
     "TooLarge",
     "TooMany",
     "Unauthenticated",
     "Unavailable",
     "UnsupportedMedia",
+    "Upload",
     "WebhookRejected",
     "WebhookRequest",
     "canonical",

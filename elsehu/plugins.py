@@ -6,8 +6,8 @@ whatever does not fit refuses to start with a ConfigError that names plugin, fil
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -24,9 +24,10 @@ from elsehu.contracts.inbound import Item, MediaContent, Normalized
 from elsehu.contracts.instance import Instance, InstanceReport, Pairing
 from elsehu.contracts.message import Identity
 from elsehu.contracts.outbound import OutboundMessage, Quoted, Sent
-from elsehu.contracts.plugin import HOOK_API, PluginContext, PluginInfo, ProviderSpec
+from elsehu.contracts.plugin import HOOK_API, Cache, Forgetful, PluginContext, PluginInfo, ProviderSpec
 from elsehu.contracts.rules import Closing, Refusal
 from elsehu.contracts.storage import ByteRange, StoredObject
+from elsehu.contracts.template import ProviderTemplate
 from elsehu.contracts.webhook import Accepted, Challenge, WebhookRequest
 from elsehu.environment import perhaps
 from elsehu.settings import Settings
@@ -50,6 +51,9 @@ ABILITY_HOOKS = {
     "provider_history": "history",
     "provider_mark_read": "mark_read",
     "provider_typing": "typing",
+    "provider_templates": "templates",
+    "provider_save_template": "save_template",
+    "provider_delete_template": "delete_template",
 }
 
 
@@ -76,7 +80,7 @@ class Plugin:
 
 
 class _NoHttp:
-    """Stands in until a kernel is open: registration does no I/O."""
+    """Stands in for HTTP until a kernel is open: registration does no I/O."""
 
     async def request(self, *_: Any, **__: Any) -> Any:
         raise RuntimeError("a plugin made an HTTP request before the kernel was open")
@@ -93,11 +97,10 @@ class Plugins:
     storage_name: str
     failures: dict[str, int] = field(default_factory=dict)
 
-    def bind(self, http: HttpClient) -> None:
-        """Give the plugins the open kernel's HTTP client."""
+    def bind(self, http: HttpClient, cache_of: Callable[[str], Cache] = lambda _: Forgetful()) -> None:
+        """Give the plugins the open kernel's HTTP client, and each its cache."""
         for plugin in self.loaded:
-            context = plugin.context
-            plugin.context = PluginContext(context.config, http, context.now, context.log, context.data_dir)
+            plugin.context = replace(plugin.context, http=http, cache=cache_of(plugin.info.name))
 
     def context(self, name: str) -> PluginContext:
         """Return the context of the plugin `name`, for its own routes and commands. Raises KeyError."""
@@ -144,9 +147,17 @@ class Plugins:
         """Whether the provider of `instance` has an ability."""
         return ability in self.abilities(instance.provider)
 
-    def receive(self, plugin: Plugin, request: WebhookRequest, instances: Sequence[Instance]) -> Accepted | Challenge:
-        """Authenticate a webhook. Raises WebhookRejected."""
-        return _call(plugin, "provider_receive", request=request, instances=instances)  # type: ignore[no-any-return]
+    def receive(
+        self,
+        plugin: Plugin,
+        request: WebhookRequest,
+        instances: Sequence[Instance],
+        siblings: Sequence[Instance] | None = None,
+    ) -> Accepted | Challenge:
+        """Authenticate a webhook. `siblings` None: `instances` are all that there are. Raises WebhookRejected."""
+        everyone = instances if siblings is None else siblings
+        arguments = {"request": request, "instances": instances, "siblings": everyone}
+        return _call(plugin, "provider_receive", **arguments)  # type: ignore[no-any-return]
 
     def normalize(self, plugin: Plugin, accepted: Accepted) -> Normalized:
         """Turn an authenticated payload into events."""
@@ -187,9 +198,22 @@ class Plugins:
         """Show the customer that messages were read. Raises ProviderError."""
         await _call(self.owner(instance), "provider_mark_read", instance=instance, messages=messages)
 
-    async def typing(self, instance: Instance, to: Sequence[Identity], state: str) -> None:
+    async def typing(self, instance: Instance, to: Sequence[Identity], state: str, last: Quoted | None) -> None:
         """Show the customer that somebody types. Raises ProviderError."""
-        await _call(self.owner(instance), "provider_typing", instance=instance, to=to, state=state)
+        await _call(self.owner(instance), "provider_typing", instance=instance, to=to, state=state, last=last)
+
+    def templates(self, instance: Instance) -> AsyncIterator[Sequence[ProviderTemplate]]:
+        """List the templates of a number's account. Raises ProviderError while iterated."""
+        return _call(self.owner(instance), "provider_templates", instance=instance)  # type: ignore[no-any-return]
+
+    async def save_template(self, instance: Instance, template: ProviderTemplate) -> ProviderTemplate:
+        """Create or edit a template at the provider; returns what it became. Raises ProviderError."""
+        plugin = self.owner(instance)
+        return await _call(plugin, "provider_save_template", instance=instance, template=template)  # type: ignore[no-any-return]
+
+    async def delete_template(self, instance: Instance, template: ProviderTemplate) -> None:
+        """Delete one language of a template at the provider. Raises ProviderError."""
+        await _call(self.owner(instance), "provider_delete_template", instance=instance, template=template)
 
     # Storage: the one chosen for what is new, the one named for what is there ------------------------
 

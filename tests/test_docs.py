@@ -76,13 +76,15 @@ def request(secret: str, body: Any) -> WebhookRequest:
 
 def test_the_example_takes_letters_and_refuses_strangers(plugins: Plugins) -> None:
     letter = {"id": "1", "from": "5585988887777", "at": "2026-11-23T12:00:00+00:00", "text": "coo"}
-    accepted = plugins.receive(pigeon(plugins), request("s3cret", {"letters": [letter, {"id": 2}]}), [INSTANCE])
+    accepted = plugins.receive(
+        pigeon(plugins), request("s3cret", {"letters": [letter, {"id": 2}]}), [INSTANCE], [INSTANCE]
+    )
     assert isinstance(accepted, Accepted)
     normalized = plugins.normalize(pigeon(plugins), accepted)
     assert [item.event.text for item in normalized.items] == ["coo"]  # type: ignore[union-attr]
     assert len(normalized.broken) == 1
     with pytest.raises(WebhookRejected):
-        plugins.receive(pigeon(plugins), request("wrong", {}), [INSTANCE])
+        plugins.receive(pigeon(plugins), request("wrong", {}), [INSTANCE], [INSTANCE])
     assert plugins.normalize(pigeon(plugins), Accepted(b"\xff", [INSTANCE])).broken
 
 

@@ -10,7 +10,8 @@ ROOT = Path(__file__).parents[1]
 FLOORS: list[list[str]] = [
     ["ids", "clock", "phones", "secretbox", "columns", "die_with_parent", "tasks"],
     ["contracts", "settings", "environment", "configuration", "listening", "hookspecs"],
-    ["embedded", "processes", "db", "bus", "signals", "http_client", "plugins", "kernel", "schema", "migrating"],
+    ["embedded", "processes", "db", "bus", "signals", "cache", "form_data", "http_client"],
+    ["plugins", "kernel", "schema", "migrating"],
     ["background", "jobs", "http", "events", "realtime"],
     ["identity", "instances", "media", "messaging", "desk", "plugin"],
     ["services", "first_start", "health", "app", "web", "worker", "piccolo_conf", "cli", "__main__", "testing"],

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from elsehu.contracts.message import Mark
+
 
 class ElsehuError(Exception):
     """An error with a stable `code` (lower_snake, documented) and a `detail` that says what to do next."""
@@ -141,17 +143,34 @@ class ProviderError(ElsehuError):
 
 
 class Retryable(ProviderError):
-    """Certainly not done (refused connection, 429, 5xx): tried again after `retry_after` seconds or a backoff."""
+    """Certainly not done (refused connection, 429, 5xx): tried again after `retry_after` seconds or a backoff.
+
+    Meanwhile the messages after it in the same conversation wait, others go on; with `holds_instance` the whole
+    number waits. It is tried at most `most_attempts` times (None: as often as `[messaging] max_attempts` says).
+    """
 
     def __init__(
-        self, code: str, detail: str, provider_code: str | None = None, retry_after: float | None = None
+        self,
+        code: str,
+        detail: str,
+        provider_code: str | None = None,
+        retry_after: float | None = None,
+        *,
+        holds_instance: bool = False,
+        most_attempts: int | None = None,
     ) -> None:
         super().__init__(code, detail, provider_code)
         self.retry_after = retry_after
+        self.holds_instance = holds_instance
+        self.most_attempts = most_attempts
 
 
 class Rejected(ProviderError):
-    """The provider refused it for good: the message becomes `failed`."""
+    """The provider refused it for good: the message becomes `failed`. `mark` is what else it says (see `Mark`)."""
+
+    def __init__(self, code: str, detail: str, provider_code: str | None = None, *, mark: Mark | None = None) -> None:
+        super().__init__(code, detail, provider_code)
+        self.mark = mark
 
 
 class InstanceSick(ProviderError):

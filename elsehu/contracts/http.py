@@ -1,6 +1,6 @@
 """The HTTP client that plugins are given: one pooled client a process, with errors that say what is known."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -28,6 +28,16 @@ class Answer:
         return 200 <= self.status < 300
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file in a multipart form that is streamed: `size` in bytes, `stream()` yields exactly as many."""
+
+    file_name: str
+    mime_type: str
+    size: int
+    stream: Callable[[], AsyncIterator[bytes]]
+
+
 class StreamedAnswer(Protocol):
     """An HTTP answer whose body is read in pieces."""
 
@@ -50,7 +60,7 @@ class HttpClient(Protocol):
         json: Any = None,
         content: bytes | None = None,
         data: Mapping[str, str] | None = None,
-        files: Mapping[str, tuple[str, bytes, str]] | None = None,
+        files: Mapping[str, tuple[str, bytes, str] | Upload] | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
@@ -58,7 +68,7 @@ class HttpClient(Protocol):
         """Make one request and read the whole answer; redirects are not followed.
 
         `timeout` is in seconds (default: the kernel's `[http_client] timeout`). `files` maps field names
-        to (file name, bytes, media type). Raises NotSent or AnswerLost; any status is an answer.
+        to (file name, bytes, media type) or to an `Upload`. Raises NotSent or AnswerLost; any status is an answer.
         """
         ...
 

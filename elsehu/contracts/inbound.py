@@ -11,7 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from elsehu.contracts.instance import InstanceStatus, Pairing
-from elsehu.contracts.message import Direction, Identity, Kind, Status
+from elsehu.contracts.message import Direction, Identity, Kind, Mark, Status
+from elsehu.contracts.template import TemplateStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class MessageArrived:
     `sender` holds every address of the *customer* that the event shows, best first (also for echoes: the
     chat's other side). `author_name` is a group member's name. `payload` is the kind's structured content
     (location, contacts, interactive; see docs/api.md). `through_api` marks an echo of a send by API, which
-    may be ours. `opens` is False for what must neither open nor reopen a conversation.
+    may be ours. `opens` is False for what must neither open nor reopen a conversation. `sender_username` is a
+    name that the customer chose to be found by: shown, never an address.
     """
 
     external_id: str
@@ -48,6 +50,7 @@ class MessageArrived:
     at: datetime
     text: str | None = None
     sender_name: str | None = None
+    sender_username: str | None = None
     author_name: str | None = None
     media: MediaContent | None = None
     payload: Mapping[str, Any] = field(default_factory=dict)
@@ -61,7 +64,10 @@ class MessageArrived:
 
 @dataclass(frozen=True, slots=True)
 class StatusChanged:
-    """How far a message has come. `client_ref` is our message id where the provider echoes it."""
+    """How far a message has come. `client_ref` is our message id where the provider echoes it.
+
+    `mark` is what a failure says of the recipient or the template beyond this message.
+    """
 
     external_id: str
     status: Status
@@ -70,6 +76,7 @@ class StatusChanged:
     error_detail: str | None = None
     provider_code: str | None = None
     client_ref: str | None = None
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +115,52 @@ class IdentitiesLinked:
 
 
 @dataclass(frozen=True, slots=True)
-class InstanceChanged:
-    """The number's state at the provider changed."""
+class IdentityChanged:
+    """A person's address changed at the time `at`: from now on `new` are theirs, and `old` are nobody's.
 
-    status: InstanceStatus
+    Where messages older than `at` came from `new`, these were another person's, who has lost the address.
+    """
+
+    old: Sequence[Identity]
+    new: Sequence[Identity]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentChanged:
+    """The customer told the provider whether they want marketing messages (`accepts`). The latest `at` counts."""
+
+    sender: Sequence[Identity]
+    accepts: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateChanged:
+    """The provider changed its mind about a template of the instance's account. None: as it was.
+
+    Found by `external_id` where that is known, else by name and language. `reason` is for people.
+    """
+
+    name: str
+    language: str
+    external_id: str | None = None
+    status: TemplateStatus | None = None
+    category: str | None = None
+    quality: str | None = None
+    reason: str | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceChanged:
+    """The number's state at the provider changed. `status` None: only its `health` did (see `InstanceReport`)."""
+
+    status: InstanceStatus | None
     detail: str = ""
     phone: str | None = None
     pairing: Pairing | None = None
+    health: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +178,9 @@ Event = (
     | MessageDeleted
     | ReactionChanged
     | IdentitiesLinked
+    | IdentityChanged
+    | ConsentChanged
+    | TemplateChanged
     | InstanceChanged
     | CustomerTyping
 )

@@ -47,12 +47,17 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class InstanceReport:
-    """What a provider says of a number: its status, a sentence for people, and what the plugin wants kept."""
+    """What a provider says of a number: its status, a sentence for people, and what the plugin wants kept.
+
+    `health` is what admins see beside the status (quality, limits…), in the plugin's own camelCase keys: laid
+    over what is known key by key, None takes a key away. Nothing secret.
+    """
 
     status: InstanceStatus
     detail: str = ""
     phone: str | None = None
     state: Mapping[str, Any] = field(default_factory=dict)
+    health: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

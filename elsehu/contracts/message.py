@@ -63,8 +63,20 @@ it took (`failed` wins over `sent`), but not what arrived. An inbound message is
 `delivered`, so that `read` moves it on."""
 
 
+class Mark(StrEnum):
+    """What a failure says beyond its own message: of the recipient, or of the template that was used."""
+
+    RECIPIENT = "recipient"
+    NO_MARKETING = "no_marketing"
+    TEMPLATE = "template"
+
+
 class IdentityKind(StrEnum):
-    """The kinds of address under which a provider knows a person."""
+    """The kinds of address under which a provider knows a person.
+
+    A person has one `BSUID` in a scope, and keeps it for as long as the phone number is theirs: it tells people
+    apart where a phone number was given to somebody else. A `HANDLE` may change and be taken over.
+    """
 
     PHONE = "phone"
     LID = "lid"

@@ -38,8 +38,9 @@ class OutboundMessage:
     """One message to hand to the provider, once.
 
     `to` holds the customer's addresses, the most recently used first. `payload` is the kind's structured
-    content (location, contacts, reaction, interactive, template). `client_ref` is our id, for providers
-    that echo one.
+    content (location, contacts, reaction, interactive, template; see docs/api.md). `media` is the file of a media
+    kind, or of an interactive message's or a template's header. `client_ref` is our id, for providers that echo
+    one. `attempt` counts from 1.
     """
 
     id: UUID
@@ -50,6 +51,7 @@ class OutboundMessage:
     media: OutboundMedia | None = None
     payload: Mapping[str, Any] = field(default_factory=dict)
     quoted: Quoted | None = None
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)

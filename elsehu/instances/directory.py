@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +32,7 @@ class Directory:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._instances: dict[UUID, Instance] = {}
+        self._of_provider: dict[str, tuple[Instance, ...]] = {}
         self._unreadable: dict[UUID, str] = {}
         self._opened: dict[UUID, tuple[tuple[Any, ...], Opened]] = {}
         self._touched: dict[UUID, float] = {}
@@ -52,11 +53,11 @@ class Directory:
             raise WrongSecretKey(f"the secrets of instance {instance_id} cannot be read with the configured keys")
         return instance
 
-    async def of_provider(self, name: str) -> list[Instance]:
+    async def of_provider(self, name: str) -> Sequence[Instance]:
         """Return the readable instances, active or not, of a provider, by its name or one of its webhook names."""
         spec = self._kernel.plugins.spec(name)
-        provider = spec.name if spec else name
-        return [one for one in (await self._fresh()).values() if one.provider == provider]
+        await self._fresh()
+        return self._of_provider.get(spec.name if spec else name, ())
 
     def has_unreadable(self, provider: str) -> bool:
         """Whether secrets of some of the provider's instances could not be read when last looked at."""
@@ -96,6 +97,8 @@ class Directory:
             log.error("instance_unreadable", instance=str(instance_id), fix="restore the old key in ELSEHU_SECRET_KEY")
         self._opened = {one: opened for one, opened in self._opened.items() if one in instances}
         self._instances, self._unreadable = instances, unreadable
+        names = {one.provider for one in instances.values()}
+        self._of_provider = {name: tuple(one for one in instances.values() if one.provider == name) for name in names}
         if changes == self._changes:
             self._good_until = time.monotonic() + MAX_AGE
 

@@ -56,6 +56,7 @@ class ServiceInstance(ApiModel):
     status: InstanceStatus
     status_detail: str
     last_seen_at: datetime | None
+    health: dict[str, Any]
     abilities: list[str]
     webhook_url: str
     created_at: datetime

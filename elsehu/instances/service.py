@@ -3,10 +3,12 @@
 Messaging calls these for every webhook and send, so each writes only where something differs.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
 import structlog
 
 from elsehu import events
@@ -27,9 +29,10 @@ OUTBOUND = "outbound"
 FLAP_SECONDS = 2.0
 LONGEST_DETAIL = 500
 
-READ = "SELECT status, status_detail, phone, state, updated_at FROM service_instances WHERE id = $1"
+READ = "SELECT status, status_detail, phone, state, health, updated_at FROM service_instances WHERE id = $1"
 WRITE = """
-UPDATE service_instances SET status = $2, status_detail = $3, phone = $4, state = $5, updated_at = $6
+UPDATE service_instances
+SET status = $2, status_detail = $3, phone = $4, state = $5, health = $6::jsonb, updated_at = $7
 WHERE id = $1
 """
 BECAME_CONNECTED = """
@@ -52,9 +55,10 @@ RETURNING (before.status, before.status_detail) <> (it.status, it.status_detail)
 async def apply_report(uow: UnitOfWork, kernel: Kernel, instance_id: UUID, report: InstanceReport) -> None:
     """Write what a provider says of a number, if it differs from what is known.
 
-    `report.phone` None keeps the phone. `report.state` is laid over the kept state key by key, and a key with
-    None is dropped. A change is told as `instance:updated`; becoming connected also ends a hold, wakes the
-    dispatchers and has a Watch call its listeners. Raises WrongSecretKey if the kept state cannot be read.
+    `report.phone` None keeps the phone. `report.state` and `report.health` are laid over what is kept key by key,
+    and a key with None is dropped. A change is told as `instance:updated`; becoming connected also ends a
+    hold, wakes the dispatchers and has a Watch call its listeners. Raises WrongSecretKey if the kept state cannot
+    be read.
     """
     if await _apply(uow, kernel, instance_id, report):
         await _tell(uow, instance_id)
@@ -68,7 +72,7 @@ async def apply_change(uow: UnitOfWork, kernel: Kernel, instance_id: UUID, chang
     """
     if change.status is InstanceStatus.CONNECTING and await _is_flapping(uow, kernel, instance_id):
         return
-    is_changed = await _apply(uow, kernel, instance_id, InstanceReport(change.status, change.detail, change.phone))
+    is_changed = await _apply(uow, kernel, instance_id, change)
     if change.pairing and pairings.is_scannable(change.pairing):
         _remember_after_commit(uow, kernel, instance_id, change.pairing)
         await _tell(uow, instance_id, {"qrRefreshedAt": isoformat(kernel.now())})
@@ -100,7 +104,7 @@ async def hold(
         await _tell(uow, instance_id)
 
 
-async def _apply(uow: UnitOfWork, kernel: Kernel, instance_id: UUID, report: InstanceReport) -> bool:
+async def _apply(uow: UnitOfWork, kernel: Kernel, instance_id: UUID, report: InstanceReport | InstanceChanged) -> bool:
     """Write what differs; return whether anything did. The row is locked only if there is something to write."""
     row = await uow.fetch_row(READ, instance_id)
     if row is None or not _changes(kernel, row, report):
@@ -115,21 +119,33 @@ async def _apply(uow: UnitOfWork, kernel: Kernel, instance_id: UUID, report: Ins
     return True
 
 
-def _changes(kernel: Kernel, row: Row, report: InstanceReport) -> dict[str, Any]:
+def _changes(kernel: Kernel, row: Row, report: InstanceReport | InstanceChanged) -> dict[str, Any]:
     """Return the columns that `report` changes, with their new values."""
-    wanted: dict[str, Any] = {"status": report.status.value, "status_detail": report.detail[:LONGEST_DETAIL]}
+    wanted: dict[str, Any] = {}
+    if report.status is not None:
+        wanted = {"status": report.status.value, "status_detail": report.detail[:LONGEST_DETAIL]}
     if report.phone:
         wanted["phone"] = to_e164(canonical(report.phone))
-    if report.state:
+    if isinstance(report, InstanceReport) and report.state:
         kept = unseal(kernel.secrets, row["state"])
-        state = {name: value for name, value in {**kept, **report.state}.items() if value is not None}
+        state = _laid_over(kept, report.state)
         if state != kept:
             wanted["state"] = seal(kernel.secrets, state)
+    if report.health:
+        known = orjson.loads(row["health"])
+        health = _laid_over(known, report.health)
+        if health != known:
+            wanted["health"] = orjson.dumps(health).decode()
     return {name: value for name, value in wanted.items() if row[name] != value}
 
 
+def _laid_over(kept: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `kept` with what is in `new`, without the keys for which that is None."""
+    return {name: value for name, value in {**kept, **new}.items() if value is not None}
+
+
 async def _write(uow: UnitOfWork, kernel: Kernel, instance_id: UUID, new: dict[str, Any]) -> None:
-    values = (new["status"], new["status_detail"], new["phone"], new["state"])
+    values = (new["status"], new["status_detail"], new["phone"], new["state"], new["health"])
     await uow.execute(WRITE, instance_id, *values, kernel.now())
 
 

@@ -13,6 +13,7 @@ class ServiceInstance(Table, db=DIALECT, tablename="service_instances"):
 
     `keep_connected` is False while a person wants it disconnected. `just_connected` stays True from becoming
     connected until a Watch has told its listeners. `next_check_at` is when a Watch looks at it again.
+    `health` is what the provider says of it beyond its status.
     """
 
     id = UUID(primary_key=True, default=new_id)
@@ -31,6 +32,7 @@ class ServiceInstance(Table, db=DIALECT, tablename="service_instances"):
     next_check_at = Timestamptz(default=None, null=True)
     hold_until = Timestamptz(default=None, null=True)
     hold_reason = Text(default="")
+    health = JSONB(default="{}")
     last_seen_at = Timestamptz(default=None, null=True)
     history_at = Timestamptz(default=None, null=True)
     rate_tokens = DoublePrecision(default=0)

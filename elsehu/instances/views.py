@@ -3,12 +3,14 @@
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from elsehu.clock import isoformat
 from elsehu.db import Row
 from elsehu.instances.opening import webhook_url
 from elsehu.kernel import Kernel
 
-SHOWN = "id, name, phone, provider, is_active, status, status_detail, last_seen_at, created_at"
+SHOWN = "id, name, phone, provider, is_active, status, status_detail, last_seen_at, health, created_at"
 
 
 def instance_view(kernel: Kernel, row: Row) -> dict[str, Any]:
@@ -23,6 +25,7 @@ def instance_view(kernel: Kernel, row: Row) -> dict[str, Any]:
         "status": row["status"],
         "statusDetail": row["status_detail"],
         "lastSeenAt": row["last_seen_at"] and isoformat(row["last_seen_at"]),
+        "health": orjson.loads(row["health"]),
         "abilities": kernel.plugins.abilities(row["provider"]),
         "webhookUrl": webhook_url(kernel, row["provider"], instance_id),
         "createdAt": isoformat(row["created_at"]),

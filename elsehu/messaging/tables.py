@@ -28,19 +28,25 @@ class Contact(Table, db=DIALECT, tablename="contacts"):
     """A customer. `name` is what our people wrote, `profile_name` what the provider shows.
 
     `profile_name_at` is when a message made it so; conversations know of later ones that show it (`named_at`).
-    `phone` holds canonical digits. `search_text` is name, phone and e-mail without accents or case.
+    `phone` holds canonical digits. `search_text` is name, phone and e-mail without accents or case. `consent_at` is
+    when the customer last told the provider whether they want marketing. `unreachable_at` is set while the provider
+    cannot deliver to them.
     """
 
     id = UUID(primary_key=True, default=new_id)
     name = Varchar(length=200, default="")
     profile_name = Varchar(length=200, default="")
     profile_name_at = Timestamptz(default=None, null=True)
+    username = Varchar(length=200, default="")
     phone = Varchar(length=32, default=None, null=True)
     email = Varchar(length=320, default=None, null=True)
     tags = Array(base_column=Varchar(length=60), default=list)
     custom = JSONB(default="{}")
     search_text = Text(default="")
     opted_out_at = Timestamptz(default=None, null=True)
+    consent_at = Timestamptz(default=None, null=True)
+    unreachable_at = Timestamptz(default=None, null=True)
+    unreachable_reason = Text(default="")
     archived_at = Timestamptz(default=None, null=True)
     merged_into = UUID(default=None, null=True)
     created_at = Timestamptz(default=TimestamptzNow())
@@ -65,7 +71,7 @@ class Conversation(Table, db=DIALECT, tablename="conversations"):
 
     The tabulation's name is frozen here when a conversation is closed; last-message columns are of the
     message with the newest (provider time, arrival). `named_at` is the time of the newest message that showed
-    the customer's profile name.
+    the customer's profile name. `paced_until` is how far ahead of the provider's limit for one customer we are.
     """
 
     id = UUID(primary_key=True, default=new_id)
@@ -82,6 +88,7 @@ class Conversation(Table, db=DIALECT, tablename="conversations"):
     named_at = Timestamptz(default=None, null=True)
     unread_count = Integer(default=0)
     window_expires_at = Timestamptz(default=None, null=True)
+    paced_until = Timestamptz(default=None, null=True)
     tags = Array(base_column=Varchar(length=60), default=list)
     opened_at = Timestamptz(default=TimestamptzNow())
     assigned_at = Timestamptz(default=None, null=True)
@@ -116,6 +123,7 @@ class Message(Table, db=DIALECT, tablename="messages"):
     external_id = Varchar(length=256, default=None, null=True)
     client_id = Varchar(length=120, default=None, null=True)
     reply_to_external_id = Varchar(length=256, default=None, null=True)
+    template_id = UUID(default=None, null=True)
     sender_id = ForeignKey(User, on_delete=OnDelete.set_null, null=True)
     author_name = Varchar(length=200, default=None, null=True)
     at = Timestamptz(default=TimestamptzNow())
@@ -123,6 +131,7 @@ class Message(Table, db=DIALECT, tablename="messages"):
     sent_at = Timestamptz(default=None, null=True)
     delivered_at = Timestamptz(default=None, null=True)
     read_at = Timestamptz(default=None, null=True)
+    failed_at = Timestamptz(default=None, null=True)
     edited_at = Timestamptz(default=None, null=True)
     deleted_at = Timestamptz(default=None, null=True)
     error_code = Varchar(length=60, default=None, null=True)
@@ -143,6 +152,46 @@ class Reaction(Table, db=DIALECT, tablename="message_reactions"):
     from_company = Boolean()
     emoji = Varchar(length=40, default="")
     at = Timestamptz()
+
+
+class FormerId(Table, db=DIALECT, tablename="former_message_ids"):
+    """The provider's id of a message that was since sent anew: what is still told of it is told of the message."""
+
+    id = BigSerial(primary_key=True)
+    message_id = ForeignKey(Message, on_delete=OnDelete.cascade, null=False, index=True)
+    instance_id = ForeignKey(ServiceInstance, on_delete=OnDelete.cascade, null=False)
+    external_id = Varchar(length=256)
+    created_at = Timestamptz(default=TimestamptzNow())
+
+
+class Template(Table, db=DIALECT, tablename="message_templates"):
+    """A template in one language: of one number's account, or (no instance) for all numbers of providers without any.
+
+    The JSON columns hold `contracts.template` values; `named` says how its variables are written. What is deleted is
+    kept, archived, for the messages that were sent with it.
+    """
+
+    id = UUID(primary_key=True, default=new_id)
+    instance_id = ForeignKey(ServiceInstance, on_delete=OnDelete.cascade, null=True)
+    name = Varchar(length=512)
+    language = Varchar(length=20)
+    category = Varchar(length=20)
+    status = Varchar(length=10)
+    reason = Text(default="")
+    quality = Varchar(length=20, default="")
+    header = JSONB(default=None, null=True)
+    body = Text()
+    footer = Text(default="")
+    buttons = JSONB(default="[]")
+    named = Boolean(default=False)
+    examples = JSONB(default="[]")
+    supported = Boolean(default=True)
+    external_id = Varchar(length=100, default=None, null=True)
+    synced_at = Timestamptz(default=None, null=True)
+    changed_at = Timestamptz(default=None, null=True)
+    archived_at = Timestamptz(default=None, null=True)
+    created_at = Timestamptz(default=TimestamptzNow())
+    updated_at = Timestamptz(default=TimestamptzNow())
 
 
 class WaitingUpdate(Table, db=DIALECT, tablename="waiting_updates"):

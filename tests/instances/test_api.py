@@ -50,6 +50,7 @@ class TestAdding:
             "status": "connected",
             "statusDetail": "",
             "lastSeenAt": None,
+            "health": {},
             "abilities": ["qrcode", "send_image", "send_text"],
         }
 

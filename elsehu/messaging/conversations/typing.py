@@ -12,6 +12,7 @@ import structlog
 from elsehu.contracts.errors import ElsehuError
 from elsehu.contracts.inbound import CustomerTyping
 from elsehu.contracts.message import Identity, IdentityKind
+from elsehu.contracts.outbound import Quoted
 from elsehu.contracts.user import Caller
 from elsehu.db import CONNECTION_LOST
 from elsehu.instances.directory import Directory
@@ -28,6 +29,11 @@ PROVIDER_SECONDS = 5.0
 ADDRESSES = """
 SELECT kind, value, address, scope FROM contact_identities WHERE contact_id = $1
 ORDER BY last_seen_at DESC, kind DESC
+"""
+LAST_INBOUND = """
+SELECT m.external_id, m.text FROM conversations c JOIN messages m ON m.conversation_id = c.id
+WHERE c.contact_id = $1 AND c.instance_id = $2 AND c.status <> 'closed' AND m.direction = 'INBOUND'
+ORDER BY m.at DESC, m.seq DESC LIMIT 1
 """
 OPEN_CONVERSATION = """
 SELECT c.id FROM unnest($1::text[], $2::text[], $3::text[]) AS k(kind, value, scope)
@@ -101,4 +107,6 @@ class TypingNotices:
             return
         rows = await self._kernel.db.fetch(ADDRESSES, notice.contact_id)
         to = [Identity(IdentityKind(row["kind"]), row["value"], row["address"], row["scope"]) for row in rows]
-        await self._kernel.plugins.typing(instance, to, notice.state)
+        last = await self._kernel.db.fetch_row(LAST_INBOUND, notice.contact_id, notice.instance_id)
+        quoted = Quoted(last["external_id"], from_company=False, text=last["text"]) if last else None
+        await self._kernel.plugins.typing(instance, to, notice.state, quoted)

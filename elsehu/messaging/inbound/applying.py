@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from elsehu.contracts.inbound import IdentitiesLinked, MessageArrived
+from elsehu.contracts.inbound import ConsentChanged, IdentitiesLinked, IdentityChanged, MessageArrived
 from elsehu.contracts.message import Direction, Identity
 from elsehu.db import UnitOfWork
 from elsehu.messaging.inbound import arrivals, echoes, updates, waiting
@@ -41,6 +41,8 @@ class Batch:
     messages: list[Arriving] = field(default_factory=list)
     updates: list[tuple[UUID, Update]] = field(default_factory=list)
     links: list[IdentitiesLinked] = field(default_factory=list)
+    changes: list[IdentityChanged] = field(default_factory=list)
+    consents: list[ConsentChanged] = field(default_factory=list)
 
     def lock_keys(self) -> Iterator[int]:
         """Yield the keys of everything that the batch concerns."""

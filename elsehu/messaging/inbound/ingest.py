@@ -16,12 +16,15 @@ import structlog
 from elsehu.contracts.errors import Unavailable
 from elsehu.contracts.inbound import (
     Broken,
+    ConsentChanged,
     CustomerTyping,
     IdentitiesLinked,
+    IdentityChanged,
     InstanceChanged,
     Item,
     MessageArrived,
     Normalized,
+    TemplateChanged,
 )
 from elsehu.db import CONNECTION_LOST, UnitOfWork
 from elsehu.instances import service as instances
@@ -190,7 +193,11 @@ class Ingest:
                     batch.messages.append(Arriving(item.instance_id, event, file.id if file else None, window))
                 case IdentitiesLinked() as event:
                     batch.links.append(event)
-                case InstanceChanged() | CustomerTyping():
+                case IdentityChanged() as event:
+                    batch.changes.append(event)
+                case ConsentChanged() as event:
+                    batch.consents.append(event)
+                case InstanceChanged() | CustomerTyping() | TemplateChanged():
                     pass
                 case event:
                     batch.updates.append((item.instance_id, event))
@@ -202,8 +209,8 @@ class Ingest:
         return spec.window_hours if spec else None
 
     async def _write_instances(self, uow: UnitOfWork, items: Sequence[Item]) -> None:
-        changes = {item.instance_id: item.event for item in items if isinstance(item.event, InstanceChanged)}
-        for instance_id, change in sorted(changes.items()):
+        changes = [(item.instance_id, item.event) for item in items if isinstance(item.event, InstanceChanged)]
+        for instance_id, change in sorted(changes, key=lambda one: one[0]):
             await instances.apply_change(uow, self._kernel, instance_id, change)
         await instances.touch(uow, self._kernel, *{item.instance_id for item in items})
 

@@ -43,9 +43,10 @@ async def receive(request: Request) -> Response:
     if plugin is None or plugin.info.provider is None:
         raise NotFound("provider_not_found", f"No enabled plugin provides {request.path_params['provider']!r}.")
     instance_id = _uuid(request.path_params.get("instance_id"))
-    instances = await _candidates(kernel, plugin.info.provider.name, instance_id)
+    siblings = await kernel.part(Directory).of_provider(plugin.info.provider.name)
+    instances = await _named(kernel, plugin.info.provider.name, instance_id) if instance_id else siblings
     webhook = await _read(request, instance_id, _limit(kernel, instance_id, instances))
-    accepted = _authenticate(kernel, plugin, webhook, instances)
+    accepted = _authenticate(kernel, plugin, webhook, instances, siblings)
     if isinstance(accepted, Challenge):
         return PlainTextResponse(accepted.text, accepted.status)
     await apply_accepted(kernel, plugin, accepted)
@@ -53,11 +54,15 @@ async def receive(request: Request) -> Response:
 
 
 def _authenticate(
-    kernel: Kernel, plugin: Plugin, webhook: WebhookRequest, instances: Sequence[Instance]
+    kernel: Kernel,
+    plugin: Plugin,
+    webhook: WebhookRequest,
+    instances: Sequence[Instance],
+    siblings: Sequence[Instance],
 ) -> Accepted | Challenge:
     """Have the plugin authenticate a webhook; 401 is final for providers, so not while we cannot read secrets."""
     try:
-        return kernel.plugins.receive(plugin, webhook, instances)
+        return kernel.plugins.receive(plugin, webhook, instances, siblings)
     except WebhookRejected:
         assert plugin.info.provider is not None
         if kernel.part(Directory).has_unreadable(plugin.info.provider.name):
@@ -92,11 +97,8 @@ def _uuid(text: str | None) -> UUID | None:
         return None
 
 
-async def _candidates(kernel: Kernel, provider: str, instance_id: UUID | None) -> Sequence[Instance]:
-    directory = kernel.part(Directory)
-    if instance_id is None:
-        return await directory.of_provider(provider)
-    instance = await directory.get(instance_id)
+async def _named(kernel: Kernel, provider: str, instance_id: UUID) -> Sequence[Instance]:
+    instance = await kernel.part(Directory).get(instance_id)
     return [instance] if instance and instance.provider == provider else []
 
 

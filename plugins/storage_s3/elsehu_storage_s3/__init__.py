@@ -1,0 +1,1 @@
+"""Media on S3 and compatible storages."""
