@@ -198,7 +198,7 @@ class Plugins:
         """Show the customer that messages were read. Raises ProviderError."""
         await _call(self.owner(instance), "provider_mark_read", instance=instance, messages=messages)
 
-    async def typing(self, instance: Instance, to: Sequence[Identity], state: str, last: Quoted | None) -> None:
+    async def typing(self, instance: Instance, to: Sequence[Identity], state: str, last: Quoted | None = None) -> None:
         """Show the customer that somebody types. Raises ProviderError."""
         await _call(self.owner(instance), "provider_typing", instance=instance, to=to, state=state, last=last)
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 MIB = 1024 * 1024
-DEFAULT_PLUGINS = ("evolution", "meta_cloud", "sandbox", "storage_local")
+DEFAULT_PLUGINS = ("evolution", "sandbox", "storage_local")
 
 
 def _rate(text: str) -> str:

@@ -84,7 +84,7 @@ def test_the_example_takes_letters_and_refuses_strangers(plugins: Plugins) -> No
     assert [item.event.text for item in normalized.items] == ["coo"]  # type: ignore[union-attr]
     assert len(normalized.broken) == 1
     with pytest.raises(WebhookRejected):
-        plugins.receive(pigeon(plugins), request("wrong", {}), [INSTANCE], [INSTANCE])
+        plugins.receive(pigeon(plugins), request("wrong", {}), [INSTANCE])
     assert plugins.normalize(pigeon(plugins), Accepted(b"\xff", [INSTANCE])).broken
 
 
