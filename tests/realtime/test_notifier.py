@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from elsehu import plugins as facade
 from elsehu.clock import utc_now
 from elsehu.contracts.plugin import PluginContext, PluginInfo
-from elsehu.plugins import Plugin, Plugins
+from elsehu.plugins import Plugin, Plugins, facade
 from elsehu.realtime import notifier
 from elsehu.settings import Settings
 from elsehu.testing.serving import RunningServer, running_server
