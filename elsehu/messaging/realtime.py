@@ -14,8 +14,8 @@ from elsehu.messaging.conversations.reading import mark_read
 from elsehu.messaging.conversations.typing import tell_operator_typing
 from elsehu.messaging.conversations.views import conversation_views, owner_of, require_visible
 from elsehu.messaging.messages.views import message_views
+from elsehu.messaging.outbound.schemas import SendMessage
 from elsehu.messaging.outbound.sending import send
-from elsehu.messaging.schemas import SendMessage
 from elsehu.realtime.registry import Audience, ClientEvent, EventType, Farewell, Rendered
 from elsehu.realtime.schemas import ConversationRef
 from elsehu.realtime.session import Session

@@ -6,9 +6,8 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
-from pydantic import AfterValidator, AnyHttpUrl, AwareDatetime, EmailStr, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, EmailStr, Field, StringConstraints
 
-from elsehu.contracts.message import Kind
 from elsehu.http.schemas import ApiModel, PageQuery
 
 NO_NUL = r"^[^\x00]*$"
@@ -48,57 +47,6 @@ def _in_utc(at: datetime) -> datetime:
 Tags = Annotated[list[Tag], Field(max_length=50), AfterValidator(_unique)]
 JsonObject = Annotated[dict[str, Any], Field(max_length=100), AfterValidator(_storable)]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-
-
-class Location(ApiModel):
-    """A place."""
-
-    latitude: Annotated[float, Field(ge=-90, le=90)]
-    longitude: Annotated[float, Field(ge=-180, le=180)]
-    name: Short | None = None
-    address: Short | None = None
-
-
-class ContactPhone(ApiModel):
-    """A phone on a contact card."""
-
-    phone: Short
-    type: Short | None = None
-
-
-class ContactCard(ApiModel):
-    """A contact card to send."""
-
-    name: Name
-    phones: Annotated[list[ContactPhone], Field(min_length=1, max_length=10)]
-    organization: Short | None = None
-    email: Short | None = None
-    url: Short | None = None
-
-
-class ReactionIn(ApiModel):
-    """A reaction to a message; an empty emoji takes it back."""
-
-    message_id: UUID
-    emoji: Annotated[str, StringConstraints(max_length=40, pattern=NO_NUL)]
-
-
-class SendMessage(ApiModel):
-    """`POST /api/messages/send`, and `message:send` on the socket."""
-
-    conversation_id: UUID
-    kind: Kind = Kind.TEXT
-    text: Text | None = None
-    media_id: UUID | None = None
-    media_url: AnyHttpUrl | None = None
-    caption: Text | None = None
-    reply_to_id: UUID | None = None
-    location: Location | None = None
-    contacts: Annotated[list[ContactCard], Field(min_length=1, max_length=257)] | None = None
-    reaction: ReactionIn | None = None
-    interactive: JsonObject | None = None
-    template: JsonObject | None = None
-    client_id: ClientId | None = None
 
 
 class MessageError(ApiModel):

@@ -19,7 +19,8 @@ from elsehu.kernel import Kernel
 from elsehu.messaging.inbound.ingest import Ingest
 from elsehu.messaging.outbound import queue, results
 from elsehu.messaging.outbound.dispatcher import Dispatcher
-from elsehu.messaging.outbound.sending import Draft, enqueue
+from elsehu.messaging.outbound.drafts import Draft
+from elsehu.messaging.outbound.sending import enqueue
 from elsehu.messaging.outbound.verdicts import Verdicts
 from elsehu.plugins import Plugins, load_plugins
 from elsehu.settings import Settings

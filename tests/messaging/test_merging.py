@@ -14,7 +14,8 @@ from elsehu.kernel import Kernel
 from elsehu.messaging.inbound.applying import Batch
 from elsehu.messaging.inbound.ingest import Ingest
 from elsehu.messaging.inbound.retrying import commit_batch
-from elsehu.messaging.outbound.sending import Draft, enqueue
+from elsehu.messaging.outbound.drafts import Draft
+from elsehu.messaging.outbound.sending import enqueue
 
 from .conftest import deliver, lid, phone, text
 

@@ -15,8 +15,9 @@ from elsehu.http.schemas import NoQuery, PageQuery
 from elsehu.media import serving
 from elsehu.messaging.conversations.views import owner_of, require_owner, require_visible
 from elsehu.messaging.messages.views import message_not_found, message_views, require_message, thread_page
+from elsehu.messaging.outbound.schemas import SendMessage
 from elsehu.messaging.outbound.sending import send
-from elsehu.messaging.schemas import LONGEST_CLIENT_ID, MessageOut, MessagePage, Resolve, SendMessage
+from elsehu.messaging.schemas import LONGEST_CLIENT_ID, MessageOut, MessagePage, Resolve
 
 JsonObject = dict[str, object]
 

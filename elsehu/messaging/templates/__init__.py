@@ -1,0 +1,1 @@
+"""Templates: kept here, agreed upon with providers, rendered and sent."""
