@@ -68,9 +68,15 @@ def secrets_of(schema: type[BaseModel], credentials: Json) -> list[str]:
         dumped = schema.model_validate(credentials, by_name=True, by_alias=True).model_dump()
     except ValidationError:
         dumped = {}
-    declared = [one.get_secret_value() for one in dumped.values() if isinstance(one, SecretStr)]
+    declared = [text for value in dumped.values() for text in _secret_texts(value)]
     texts = declared or [text for text in map(str, credentials.values()) if "://" not in text]
     return [text for text in texts if len(text) > 3]
+
+
+def _secret_texts(value: Any) -> list[str]:
+    """Return the secrets in a field's value, which may be a list of them."""
+    many = value if isinstance(value, list | tuple) else [value]
+    return [one.get_secret_value() for one in many if isinstance(one, SecretStr)]
 
 
 def hide(text: str, secrets: Sequence[str]) -> str:
