@@ -165,10 +165,11 @@ class FormerId(Table, db=DIALECT, tablename="former_message_ids"):
 
 
 class Template(Table, db=DIALECT, tablename="message_templates"):
-    """A template in one language: of one number's account, or (no instance) for all numbers of providers without any.
+    """A template in one language: of one number's account, or (no instance) our own, which all numbers send as text.
 
     The JSON columns hold `contracts.template` values; `named` says how its variables are written. What is deleted is
-    kept, archived, for the messages that were sent with it.
+    kept, archived, for the messages that were sent with it. `synced_at` is when the provider showed all of it last.
+    `changed_at`, `category_at` and `quality_at` are the times of the news of its status, category and quality.
     """
 
     id = UUID(primary_key=True, default=new_id)
@@ -189,6 +190,8 @@ class Template(Table, db=DIALECT, tablename="message_templates"):
     external_id = Varchar(length=100, default=None, null=True)
     synced_at = Timestamptz(default=None, null=True)
     changed_at = Timestamptz(default=None, null=True)
+    category_at = Timestamptz(default=None, null=True)
+    quality_at = Timestamptz(default=None, null=True)
     archived_at = Timestamptz(default=None, null=True)
     created_at = Timestamptz(default=TimestamptzNow())
     updated_at = Timestamptz(default=TimestamptzNow())

@@ -1,0 +1,55 @@
+from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+from piccolo.columns.column_types import Timestamptz
+from piccolo.columns.indexes import IndexMethod
+
+ID = "0005-template-news"
+VERSION = "1.38.0"
+DESCRIPTION = "when a template's category and quality were told of"
+
+
+async def forwards():
+    manager = MigrationManager(migration_id=ID, app_name="elsehu_messaging", description=DESCRIPTION)
+
+    manager.add_column(
+        table_class_name="Template",
+        tablename="message_templates",
+        column_name="category_at",
+        db_column_name="category_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Template",
+        tablename="message_templates",
+        column_name="quality_at",
+        db_column_name="quality_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    return manager
