@@ -53,8 +53,15 @@ def parse_phone(text: str, default_region: str | None = None) -> str | None:
     candidate = text.strip()
     if default_region is None and not candidate.startswith("+"):
         candidate = "+" + candidate
+    # Mexico's old `521…` is no number of today's plan: it is one in its canonical form.
+    return _parsed(candidate, default_region) or (
+        _parsed(to_e164(canonical(candidate)), None) if candidate.startswith("+") else None
+    )
+
+
+def _parsed(candidate: str, region: str | None) -> str | None:
     try:
-        parsed = phonenumbers.parse(candidate, default_region)
+        parsed = phonenumbers.parse(candidate, region)
     except phonenumbers.NumberParseException:
         return None
     if not phonenumbers.is_possible_number(parsed):

@@ -76,6 +76,7 @@ from elsehu.instances.directory import Directory
 from elsehu.jobs import Job, enqueue
 from elsehu.kernel import Kernel
 from elsehu.phones import canonical, digits_of, parse_phone, to_e164
+from elsehu.tolerant_json import parse_json
 
 __all__ = [
     "ADMINS",
@@ -179,6 +180,7 @@ __all__ = [
     "hookimpl",
     "invalid",
     "isoformat",
+    "parse_json",
     "parse_phone",
     "to_e164",
     "utc_now",

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS: list[list[str]] = [
-    ["ids", "clock", "phones", "secretbox", "columns", "die_with_parent", "tasks"],
+    ["ids", "clock", "phones", "tolerant_json", "secretbox", "columns", "die_with_parent", "tasks"],
     ["contracts", "settings", "environment", "configuration", "listening", "hookspecs"],
     ["embedded", "processes", "db", "bus", "signals", "cache", "form_data", "http_client"],
     ["plugins", "kernel", "schema", "migrating"],

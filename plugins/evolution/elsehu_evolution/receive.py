@@ -12,9 +12,8 @@ from typing import Any
 
 import jwt
 
-from elsehu.plugin import Accepted, Instance, WebhookRejected, WebhookRequest
+from elsehu.plugin import Accepted, Instance, WebhookRejected, WebhookRequest, parse_json
 
-from .bodies import parse
 from .config import instance_name
 from .flavours import mapping, text
 
@@ -32,9 +31,9 @@ def receive(request: WebhookRequest, instances: Sequence[Instance]) -> Accepted:
     """
     own = [one for one in instances if _shows_our_webhook(request, one)]
     if own and request.instance_id is not None:
-        return Accepted(parse(request.body), own[:1])
+        return Accepted(parse_json(request.body), own[:1])
     proven = own or [one for one in instances if _is(request.path_secret, one.webhook_secret)]
-    payload = parse(request.body)
+    payload = parse_json(request.body)
     proven = proven or [one for one in instances if _shows_token(payload, one)]
     if not proven:
         raise WebhookRejected(

@@ -1,17 +1,17 @@
-"""Reading a webhook's body as JSON, also where JavaScript writes what strict readers and databases refuse."""
+"""Reading JSON from outside, also where senders write what strict readers and databases refuse."""
 
 import json
 from typing import Any
 
 import orjson
 
-from .cleaning import DEEPEST
-
+DEEPEST = 60
+"""How deep mended JSON is nested at most; what is deeper becomes null."""
 NUL = b"\\u0000"
 
 
-def parse(body: bytes) -> Any:
-    """Return the JSON in `body`, or None where there is none.
+def parse_json(body: bytes) -> Any:
+    """Return the JSON in `body`, or None where there is none. Never raises.
 
     A text cut inside an emoji leaves half of a surrogate pair, which JavaScript sends and strict readers
     refuse; NUL is legal in JSON and nowhere in PostgreSQL. Both are replaced rather than losing a message.
