@@ -43,6 +43,26 @@ class ReactionIn(ApiModel):
     emoji: Annotated[str, StringConstraints(max_length=40, pattern=NO_NUL)]
 
 
+Value = Annotated[str, StringConstraints(max_length=4096, pattern=NO_NUL)]
+Values = Annotated[dict[Annotated[str, StringConstraints(max_length=60, pattern=NO_NUL)], Value], Field(max_length=200)]
+
+
+class TemplateValues(ApiModel):
+    """What stands in a template's places: by the variables' names, for buttons by their number (from 0)."""
+
+    variables: Values = Field(default_factory=dict, examples=[{"1": "Ana"}])
+    header_variables: Values = Field(default_factory=dict)
+    button_variables: Values = Field(default_factory=dict)
+    header_location: Location | None = None
+
+
+class TemplateMessage(TemplateValues):
+    """A template to send, with what its places hold. `headerMediaId` is the file of a header that shows one."""
+
+    template_id: UUID
+    header_media_id: UUID | None = None
+
+
 class SendMessage(ApiModel):
     """`POST /api/messages/send`, and `message:send` on the socket."""
 
@@ -57,5 +77,5 @@ class SendMessage(ApiModel):
     contacts: Annotated[list[ContactCard], Field(min_length=1, max_length=257)] | None = None
     reaction: ReactionIn | None = None
     interactive: JsonObject | None = None
-    template: JsonObject | None = None
+    template: TemplateMessage | None = None
     client_id: ClientId | None = None
