@@ -194,8 +194,14 @@ class StorageHooks:
         raise NotImplementedError
 
     @hookspec
-    async def storage_url(self, context: PluginContext, key: str, file_name: str, mime_type: str, seconds: int) -> str:
-        """Optional: a presigned URL, valid for `seconds`, to which a browser may be redirected."""
+    async def storage_url(
+        self, context: PluginContext, key: str, disposition: str, mime_type: str, seconds: int
+    ) -> str | None:
+        """Optional: a presigned URL, valid for about `seconds`, to which a browser may be redirected.
+
+        It must answer with `disposition` as Content-Disposition and `mime_type` as Content-Type, whatever the
+        object was stored as: they keep browsers from running what a customer sent. None: the bytes go through us.
+        """
         raise NotImplementedError
 
 

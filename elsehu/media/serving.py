@@ -51,7 +51,7 @@ async def serve(kernel: Kernel, media_id: UUID, request: Request) -> Response:
     headers = {**HARMLESS, "ETag": f'"{row["sha256"]}"', "Accept-Ranges": "bytes"}
     if matches(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    headers["Content-Disposition"] = content_disposition(row["file_name"], shown_inline(row["mime_type"]))
+    headers["Content-Disposition"] = _disposition(row)
     if request.method == "HEAD":
         headers["Content-Length"] = str(row["size"])
         return Response(headers=headers, media_type=_media_type(row))
@@ -60,7 +60,7 @@ async def serve(kernel: Kernel, media_id: UUID, request: Request) -> Response:
 
 async def _redirect(kernel: Kernel, row: Row) -> Response | None:
     url = await kernel.plugins.storage_url(
-        row["storage_key"], row["file_name"], _media_type(row), PRESIGNED_SECONDS, storage=row["storage"]
+        row["storage_key"], _disposition(row), _media_type(row), PRESIGNED_SECONDS, storage=row["storage"]
     )
     return RedirectResponse(url, 307, {"Cache-Control": "no-store"}) if url else None
 
@@ -95,6 +95,10 @@ async def _after(first: bytes, chunks: Any) -> AsyncIterator[bytes]:
         yield first
         async for chunk in chunks:
             yield chunk
+
+
+def _disposition(row: Row) -> str:
+    return content_disposition(row["file_name"], shown_inline(row["mime_type"]))
 
 
 def _media_type(row: Row) -> str:

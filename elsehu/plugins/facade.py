@@ -186,10 +186,12 @@ class Plugins:
             f"The file is kept in the storage {name!r}, which is not enabled. An admin must enable it.",
         )
 
-    async def storage_put(self, key: str, chunks: AsyncIterator[bytes], mime_type: str) -> StoredObject:
+    async def storage_put(
+        self, key: str, chunks: AsyncIterator[bytes], mime_type: str, *, storage: str | None = None
+    ) -> StoredObject:
         """Store a stream under `key`, whole or not at all."""
-        storage = self._storage()
-        return await _call(storage, "storage_put", key=key, chunks=chunks, mime_type=mime_type)  # type: ignore[no-any-return]
+        plugin = self._storage(storage)
+        return await _call(plugin, "storage_put", key=key, chunks=chunks, mime_type=mime_type)  # type: ignore[no-any-return]
 
     def storage_open(
         self, key: str, byte_range: ByteRange | None = None, *, storage: str | None = None
@@ -202,13 +204,13 @@ class Plugins:
         await _call(self._storage(storage), "storage_delete", key=key)
 
     async def storage_url(
-        self, key: str, file_name: str, mime_type: str, seconds: int = 300, *, storage: str | None = None
+        self, key: str, disposition: str, mime_type: str, seconds: int, *, storage: str | None = None
     ) -> str | None:
-        """Return a presigned URL, or None where the storage has none."""
+        """Return a presigned URL that answers with these two headers, or None where the storage gives none."""
         plugin = self._storage(storage)
         if not plugin.implements("storage_url"):
             return None
-        arguments = {"key": key, "file_name": file_name, "mime_type": mime_type, "seconds": seconds}
+        arguments = {"key": key, "disposition": disposition, "mime_type": mime_type, "seconds": seconds}
         return await _call(plugin, "storage_url", **arguments)  # type: ignore[no-any-return]
 
     # Rules: first answer wins ------------------------------------------------------------------------

@@ -28,6 +28,9 @@ from elsehu.settings import Settings
 MIB = 1024 * 1024
 PIECE = bytes(range(256)) * 1024
 TYPE = "application/octet-stream"
+DISPOSITION = (
+    "attachment; filename=\"fatura; 50% & mar_o.pdf\"; filename*=UTF-8''fatura%3B%2050%25%20%26%20mar%C3%A7o.pdf"
+)
 
 FOREIGN_KEYS = [
     "",
@@ -239,12 +242,15 @@ class StorageSuite:
         assert peak - before < 32 * MIB
 
     async def test_a_presigned_url_gives_the_bytes(self, storage: Plugins) -> None:
-        key = await self.put(storage, b"by url")
-        url = await storage.storage_url(key, "fatura março.pdf", "application/pdf")
+        whole = PIECE * 2
+        key = await self.put(storage, whole)
+        url = await storage.storage_url(key, DISPOSITION, "application/pdf", 60)
         if url is None:
-            pytest.skip("this storage has no presigned URLs")
+            pytest.skip("this storage gives no presigned URLs")
         async with httpx.AsyncClient() as client:
             answer = await client.get(url)
-        assert (answer.status_code, answer.content) == (200, b"by url")
+            part = await client.get(url, headers={"range": "bytes=300000-300009"})
+        assert (answer.status_code, answer.content) == (200, whole)
         assert answer.headers["content-type"] == "application/pdf"
-        assert "fatura%20mar%C3%A7o.pdf" in answer.headers["content-disposition"]
+        assert answer.headers["content-disposition"] == DISPOSITION
+        assert (part.status_code, part.content) == (206, whole[300_000:300_010])

@@ -155,14 +155,14 @@ async def test_a_storage_that_is_not_enabled_any_more(api: httpx.AsyncClient, ke
 async def test_presigned_urls(
     api: httpx.AsyncClient, kernel: Kernel, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def presigned(_: Plugins, key: str, name: str, mime_type: str, seconds: int, *, storage: str) -> str:
-        return f"https://bucket.example/{key}?name={name}&type={mime_type}&seconds={seconds}"
+    async def presigned(_: Plugins, key: str, disposition: str, mime_type: str, seconds: int, *, storage: str) -> str:
+        return f"https://bucket.example/{key}?type={mime_type}&seconds={seconds}&as={disposition}"
 
     monkeypatch.setattr(Plugins, "storage_url", presigned)
     key = (await row_of(kernel, UUID(url.rpartition("/")[2])))["storage_key"]
     answer = await api.get(url)
     assert answer.status_code == 307
-    assert answer.headers["location"].startswith(f"https://bucket.example/{key}?name=f%C3%A9rias.png&type=image/png")
+    assert answer.headers["location"].startswith(f"https://bucket.example/{key}?type=image/png&seconds=300&as=inline;")
     assert answer.headers["cache-control"] == "no-store"
     assert (await api.head(url)).status_code == 200
     assert (await api.get(url, headers={"if-none-match": ETAG})).status_code == 304
