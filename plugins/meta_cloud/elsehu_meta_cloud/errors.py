@@ -97,7 +97,7 @@ SERVER = _retry("provider_error", f"Meta's server failed. {AGAIN}")
 UNAVAILABLE = _retry("provider_unavailable", f"Meta is not available at the moment. {AGAIN}")
 LIMITED = _slow_down("provider_rate_limited", f"Meta takes no more requests for now. {AGAIN}", 60)
 BAD_REQUEST = _fail(
-    "provider_rejected", "Meta refused the message: something in it is not valid. Change it, or send it another way."
+    "provider_rejected", "Meta refused this: something in it is not valid. Change it, or do it another way."
 )
 PARAMETERS = _fail(
     "template_parameters_wrong",
@@ -251,4 +251,10 @@ def rule_of(code: int | None, *, subcode: int | None = None, status: int = 400) 
         code = MISSING_OBJECT
     if code is not None and code in ERRORS:
         return ERRORS[code]
-    return SERVER if status >= 500 else replace(BAD_REQUEST, detail="Meta refused the message. The code says why.")
+    return (
+        SERVER
+        if status >= 500
+        else replace(
+            BAD_REQUEST, detail="Meta refused this for a reason that is not known here. Look its code up at Meta."
+        )
+    )
