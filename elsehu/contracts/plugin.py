@@ -77,8 +77,9 @@ class ProviderSpec:
     given. `window_hours` is the service window outside of which only templates go (None: no window).
     `messages_per_second` is the default budget of one instance (None: unlimited); `pair_limit` is that of one
     customer. The other fields are limits that a message must keep before it is queued: longest texts in
-    characters, kinds that may have a caption, files by kind, the media types of a voice note (empty: any), and
-    interactive messages by type (`buttons`, `list`, `link`, `flow`, `location_request`, `contact_request`).
+    characters, kinds that may have a caption, contact cards (how many, and whether each needs a phone), files by
+    kind, the media types of a voice note (empty: any), and interactive messages by type (`buttons`, `list`, `link`,
+    `flow`, `location_request`, `contact_request`).
     """
 
     name: str
@@ -91,6 +92,7 @@ class ProviderSpec:
     max_caption: int = 1024
     captions: frozenset[Kind] = CAPTIONED
     max_contacts: int = 257
+    contacts_need_phone: bool = False
     voice_types: frozenset[str] = frozenset()
     interactive: Mapping[str, InteractiveLimits] = field(default_factory=dict)
     window_hours: float | None = None

@@ -19,6 +19,9 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whit
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=60, strip_whitespace=True, pattern=NO_NUL)]
 LONGEST_CLIENT_ID = 120
 ClientId = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_CLIENT_ID, pattern=NO_NUL)]
+LONGEST_JSON = 16 * 1024
+"""In bytes: of objects that we keep as they come."""
+
 _NUL_IN_JSON = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 USER_ID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
@@ -31,7 +34,10 @@ def _storable(data: dict[str, Any]) -> dict[str, Any]:
     try:
         text = orjson.dumps(data)
     except TypeError:
-        raise ValueError("holds a number with more digits than can be kept; send it as text") from None
+        detail = "is nested too deeply, or holds a number with more digits than can be kept (send it as text)"
+        raise ValueError(detail) from None
+    if len(text) > LONGEST_JSON:
+        raise ValueError(f"may have at most {LONGEST_JSON} bytes as JSON; it has {len(text)}")
     if _NUL_IN_JSON.search(text):
         raise ValueError("holds the character NUL; leave it out")
     return data

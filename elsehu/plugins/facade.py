@@ -96,12 +96,14 @@ class Plugins:
         return [plugin.info.provider for plugin in self.loaded if plugin.info.provider]
 
     def abilities(self, provider: str) -> list[str]:
-        """Return what a provider can do: its optional hooks, and `send_<kind>` for each kind it sends."""
+        """Return what a provider can do: its optional hooks, `send_<kind>` and `interactive_<type>`."""
         plugin = self.provider(provider)
         if plugin is None or plugin.info.provider is None:
             return []
         optional = [ability for hook, ability in ABILITY_HOOKS.items() if plugin.implements(hook)]
-        return sorted(optional + [f"send_{kind}" for kind in plugin.info.provider.kinds])
+        spec = plugin.info.provider
+        sends = [f"send_{kind}" for kind in spec.kinds] + [f"interactive_{name}" for name in spec.interactive]
+        return sorted(optional + sends)
 
     def can(self, instance: Instance, ability: str) -> bool:
         """Whether the provider of `instance` has an ability."""

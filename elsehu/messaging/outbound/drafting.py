@@ -5,16 +5,21 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from pydantic import BaseModel
+
 from elsehu.contracts.errors import Conflict, FieldError, Invalid
 from elsehu.contracts.message import MEDIA_KINDS, Kind
 from elsehu.contracts.plugin import ProviderSpec
 from elsehu.contracts.user import Caller
 from elsehu.kernel import Kernel
 from elsehu.messaging.outbound import files, limits
+from elsehu.messaging.outbound.contents import ContactCard
 from elsehu.messaging.outbound.drafts import Draft
+from elsehu.messaging.outbound.interactive import HeaderMedia, Interactive
 from elsehu.messaging.outbound.schemas import SendMessage
 from elsehu.messaging.templates.sending import prepare as prepare_template
 
+HEADER_FILE = "interactive.header.mediaId"
 QUOTED = "SELECT external_id FROM messages WHERE id = $1 AND conversation_id = $2"
 
 
@@ -62,17 +67,36 @@ async def _content(kernel: Kernel, caller: Caller, request: SendMessage, spec: P
         assert request.media_id is not None
         await files.check(kernel, caller, request.media_id, request.kind, spec)
         return Draft(request.kind, request.caption, media_id=request.media_id)
+    if request.interactive is not None:
+        return await _interactive(kernel, caller, request.interactive, spec)
     return Draft(request.kind, request.text, _payload(request))
+
+
+async def _interactive(kernel: Kernel, caller: Caller, message: Interactive, spec: ProviderSpec) -> Draft:
+    """Return an interactive message's draft: its body is the text, so that lists of messages show it."""
+    header = getattr(message, "header", None)
+    media_id = header.media_id if isinstance(header, HeaderMedia) else None
+    if isinstance(header, HeaderMedia):
+        await files.check(kernel, caller, header.media_id, Kind(header.format), spec, field=HEADER_FILE)
+    return Draft(Kind.INTERACTIVE, message.body, _json(message), media_id)
 
 
 def _payload(request: SendMessage) -> dict[str, Any] | None:
     if request.location is not None:
-        return request.location.model_dump(mode="json", by_alias=True)
+        return _json(request.location)
     if request.contacts is not None:
-        return {"contacts": [card.model_dump(mode="json", by_alias=True) for card in request.contacts]}
+        return {"contacts": [_card(card) for card in request.contacts]}
     if request.reaction is not None:
         return {"emoji": request.reaction.emoji}
-    return request.interactive
+    return None
+
+
+def _card(card: ContactCard) -> dict[str, Any]:
+    return {name: value for name, value in _json(card).items() if value != [] or name == "phones"}
+
+
+def _json(content: BaseModel) -> dict[str, Any]:
+    return content.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def _require_window(kernel: Kernel, kind: Kind, spec: ProviderSpec, context: Mapping[str, Any]) -> None:

@@ -3,45 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AnyHttpUrl, Field, StringConstraints
+from pydantic import Field, HttpUrl, StringConstraints
 
 from elsehu.contracts.message import Kind
 from elsehu.http.schemas import ApiModel
-from elsehu.messaging.schemas import NO_NUL, ClientId, JsonObject, Name, Short, Text
-
-
-class Location(ApiModel):
-    """A place."""
-
-    latitude: Annotated[float, Field(ge=-90, le=90)]
-    longitude: Annotated[float, Field(ge=-180, le=180)]
-    name: Short | None = None
-    address: Short | None = None
-
-
-class ContactPhone(ApiModel):
-    """A phone on a contact card."""
-
-    phone: Short
-    type: Short | None = None
-
-
-class ContactCard(ApiModel):
-    """A contact card to send."""
-
-    name: Name
-    phones: Annotated[list[ContactPhone], Field(min_length=1, max_length=10)]
-    organization: Short | None = None
-    email: Short | None = None
-    url: Short | None = None
-
-
-class ReactionIn(ApiModel):
-    """A reaction to a message; an empty emoji takes it back."""
-
-    message_id: UUID
-    emoji: Annotated[str, StringConstraints(max_length=40, pattern=NO_NUL)]
-
+from elsehu.messaging.outbound.contents import ContactCard, Location, ReactionIn
+from elsehu.messaging.outbound.interactive import Interactive
+from elsehu.messaging.schemas import NO_NUL, ClientId, Text
 
 Value = Annotated[str, StringConstraints(max_length=4096, pattern=NO_NUL)]
 Values = Annotated[dict[Annotated[str, StringConstraints(max_length=60, pattern=NO_NUL)], Value], Field(max_length=200)]
@@ -70,12 +38,12 @@ class SendMessage(ApiModel):
     kind: Kind = Kind.TEXT
     text: Text | None = None
     media_id: UUID | None = None
-    media_url: AnyHttpUrl | None = None
+    media_url: HttpUrl | None = None
     caption: Text | None = None
     reply_to_id: UUID | None = None
     location: Location | None = None
     contacts: Annotated[list[ContactCard], Field(min_length=1, max_length=257)] | None = None
     reaction: ReactionIn | None = None
-    interactive: JsonObject | None = None
+    interactive: Interactive | None = None
     template: TemplateMessage | None = None
     client_id: ClientId | None = None

@@ -90,6 +90,7 @@ SPEC = ProviderSpec(
         Kind.VIDEO: MediaLimit(64 * MEGABYTE),
         Kind.DOCUMENT: MediaLimit(100 * MEGABYTE),
     },
+    contacts_need_phone=True,
 )
 
 

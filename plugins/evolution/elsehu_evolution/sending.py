@@ -135,9 +135,19 @@ def _card(card: Json) -> Body:
     phone = text(mapping(phones[0]).get("phone")) if isinstance(phones, list | tuple) and phones else None
     if phone is None or not digits_of(phone):
         raise Rejected("contact_without_phone", f"The contact {card.get('name')!r} has no phone number. Add one.")
-    optional = {name: text(card.get(name)) for name in ("organization", "email", "url")}
+    optional = {
+        "organization": text(card.get("organization")),
+        "email": text(card.get("email")) or _first(card, "email"),
+        "url": text(card.get("url")) or _first(card, "url"),
+    }
     known = {name: value for name, value in optional.items() if value}
     return {"fullName": text(card.get("name")) or phone, "wuid": digits_of(phone), "phoneNumber": phone, **known}
+
+
+def _first(card: Json, name: str) -> str | None:
+    """Return the first of several: Evolution's cards have one e-mail address and one page."""
+    several = card.get(f"{name}s")
+    return text(mapping(several[0]).get(name)) if isinstance(several, list | tuple) and several else None
 
 
 async def _reaction(message: OutboundMessage) -> tuple[str, Body]:

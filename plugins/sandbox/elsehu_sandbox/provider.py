@@ -11,6 +11,7 @@ from elsehu.plugin import (
     Identity,
     Instance,
     InstanceReport,
+    InteractiveLimits,
     Item,
     Kind,
     MediaContent,
@@ -41,6 +42,19 @@ from elsehu_sandbox.webhooks import Deliveries
 
 PAGE = 200
 SENDS = frozenset(Kind) - {Kind.SYSTEM, Kind.UNSUPPORTED}
+ANY_HEADER = frozenset({"text", "image", "video", "document"})
+INTERACTIVE = {
+    "buttons": InteractiveLimits(headers=ANY_HEADER, max_choices=3),
+    "list": InteractiveLimits(
+        max_body=4096, headers=frozenset({"text"}), max_choices=10, max_sections=10, max_choice_title=24
+    ),
+    "link": InteractiveLimits(headers=ANY_HEADER),
+    "flow": InteractiveLimits(headers=ANY_HEADER),
+    "location_request": InteractiveLimits(),
+    "contact_request": InteractiveLimits(),
+}
+"""As WhatsApp has them, so that what works here works there."""
+
 HISTORY = frozenset({"message", "status", "edit", "delete", "reaction"})
 
 
@@ -55,7 +69,9 @@ class Sandbox:
     @hookimpl
     def plugin_info(self) -> PluginInfo:
         """Say who we are."""
-        spec = ProviderSpec("sandbox", credentials=NoConfig, settings=SandboxSettings, kinds=SENDS)
+        spec = ProviderSpec(
+            "sandbox", credentials=NoConfig, settings=SandboxSettings, kinds=SENDS, interactive=INTERACTIVE
+        )
         return PluginInfo("sandbox", "A provider without a vendor, for trying Elsehu out and for tests", provider=spec)
 
     @hookimpl
