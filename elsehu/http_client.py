@@ -13,7 +13,7 @@ import orjson
 from httpx_aiohttp import AiohttpTransport
 
 from elsehu.contracts.http import Answer, AnswerLost, HttpClient, NotSent, StreamedAnswer
-from elsehu.form_data import Files, FormData
+from elsehu.form_data import BrokenUpload, Files, FormData
 from elsehu.settings import HttpClientSettings
 
 NEVER_LEFT = (
@@ -80,8 +80,8 @@ class PooledHttpClient:
         """Make one request; see `contracts.http.HttpClient.request`."""
         all_headers = dict(headers or {})
         body: bytes | AsyncIterator[bytes] | None = content
-        if files is not None:
-            form = FormData(data or {}, files)
+        form = FormData(data or {}, files) if files is not None else None
+        if form is not None:
             body, data = form.chunks(), None
             all_headers.update(form.headers)
         if json is not None:
@@ -98,7 +98,7 @@ class PooledHttpClient:
                 timeout=_timeout(timeout),
             )
         except FAILURES as error:
-            raise _judged(error) from error
+            raise _judged(error, form) from error
         return Answer(response.status_code, _headers(response), response.content)
 
     def stream(
@@ -122,13 +122,17 @@ class PooledHttpClient:
             await response.aclose()
 
 
-def _judged(error: Exception) -> NotSent | AnswerLost:
-    """Return what is known of a request that failed with `error`."""
+def _judged(error: Exception, form: FormData | None = None) -> NotSent | AnswerLost:
+    """Return what is known of a request that failed with `error`; of which no server can have had the whole, too."""
+    if form is not None and not form.is_whole:
+        return NotSent(_words(error))
     return NotSent(_words(error)) if isinstance(_root(error), NEVER_LEFT) else AnswerLost(_words(error))
 
 
 def _words(error: Exception) -> str:
     root = _root(error)
+    if isinstance(root.__cause__, BrokenUpload):
+        return "the file to send could not be read whole"
     return next((words for types, words in WORDS if isinstance(root, types)), "the connection broke")
 
 

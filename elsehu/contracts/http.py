@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class NotSent(Exception):
-    """The request certainly did not reach the server (refused, unknown host, no free connection)."""
+    """The server certainly did not get the whole request (refused, unknown host, a file that broke off)."""
 
 
 class AnswerLost(Exception):
