@@ -7,6 +7,7 @@ from typing import Any
 from elsehu.jobs import Job
 from elsehu.kernel import Kernel
 from elsehu.messaging.inbound import raw_events
+from elsehu.messaging.templates.jobs import JOBS as TEMPLATES
 
 
 async def purge_raw_events(kernel: Kernel, _: Mapping[str, Any]) -> None:
@@ -16,4 +17,4 @@ async def purge_raw_events(kernel: Kernel, _: Mapping[str, Any]) -> None:
         await raw_events.purge(uow, before)
 
 
-JOBS: Sequence[Job] = (Job("messaging.purge_raw_events", purge_raw_events, "23 * * * *", "low"),)
+JOBS: Sequence[Job] = (Job("messaging.purge_raw_events", purge_raw_events, "23 * * * *", "low"), *TEMPLATES)

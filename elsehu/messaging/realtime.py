@@ -16,6 +16,7 @@ from elsehu.messaging.conversations.views import conversation_views, owner_of, r
 from elsehu.messaging.messages.views import message_views
 from elsehu.messaging.outbound.schemas import SendMessage
 from elsehu.messaging.outbound.sending import send
+from elsehu.messaging.templates.realtime import render_templates
 from elsehu.realtime.registry import Audience, ClientEvent, EventType, Farewell, Rendered
 from elsehu.realtime.schemas import ConversationRef
 from elsehu.realtime.session import Session
@@ -120,6 +121,7 @@ async def typing(kernel: Kernel, caller: Caller, _: Session, data: Typing) -> No
 
 
 EVENT_TYPES: Sequence[EventType] = (
+    EventType("template:updated", render_templates),
     EventType("message:new", render_messages, hook="message_received"),
     EventType("message:updated", render_messages, hook="message_updated"),
     EventType("conversation:new", render_conversations, hook="conversation_opened"),

@@ -37,6 +37,7 @@ from elsehu.messaging.inbound.attachments import Files
 from elsehu.messaging.inbound.identities import NeedsMerge
 from elsehu.messaging.inbound.raw_events import Dead, Raw
 from elsehu.messaging.inbound.retrying import apply_merging, retrying
+from elsehu.messaging.templates import changes as templates
 
 log = structlog.get_logger("elsehu.ingest")
 
@@ -179,6 +180,7 @@ class Ingest:
         used = {media_id for place in new if (media_id := batch.messages[place].media_id)}
         await attachments.discard_unused(uow, work.files, work.items, used)
         await self._write_instances(uow, work.items)
+        await templates.apply(uow, self._kernel, _templates_in(work.items))
         await raw_events.keep(uow, [_raw_of(job) for job in work.jobs if job.keeps_raw])
         broken = [_dead_of(job, one) for job in work.jobs for one in job.normalized.broken]
         await raw_events.bury(uow, [*work.dead, *broken])
@@ -225,6 +227,10 @@ def _refuse(job: Job) -> None:
     if not job.done.done():
         detail = "This could not be stored now; send it again."
         job.done.set_exception(Unavailable("database_away", detail, retry_after=2))
+
+
+def _templates_in(items: Sequence[Item]) -> list[tuple[UUID, TemplateChanged]]:
+    return [(item.instance_id, item.event) for item in items if isinstance(item.event, TemplateChanged)]
 
 
 def _raw_of(job: Job) -> Raw:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from elsehu.contracts.template import TemplateStatus
 from elsehu.db import UnitOfWork
-from elsehu.events import Change, record
+from elsehu.messaging.templates.storing import tell
 
 PAUSE = f"""
 WITH held AS (
@@ -26,4 +26,4 @@ async def mark_template(uow: UnitOfWork, template_ids: Sequence[UUID], reason: s
     News of a later time stand. The provider's next word, by webhook or sync, lifts it.
     """
     paused = await uow.fetch(PAUSE, list(template_ids), reason, at)
-    await record(uow, [Change("template:updated", row["id"]) for row in paused])
+    await tell(uow, [row["id"] for row in paused])
