@@ -12,6 +12,7 @@ A storage's own tests subclass it and name the plugin; everything runs through t
 
 import asyncio
 import hashlib
+import random
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from pathlib import Path
@@ -124,6 +125,16 @@ class StorageSuite:
         assert (stored.key, stored.size, stored.sha256) == (key, len(whole), hashlib.sha256(whole).hexdigest())
         assert await read_all(storage.storage_open(key)) == whole
 
+    async def test_what_a_storage_may_cut_into_parts_is_whole(self, storage: Plugins) -> None:
+        whole = random.Random(7).randbytes(11 * MIB + 1)  # noqa: S311
+        key = new_key()
+        pieces = [whole[start : start + 100_003] for start in range(0, len(whole), 100_003)]
+        stored = await storage.storage_put(key, pieces_of(pieces), TYPE)
+        assert (stored.size, stored.sha256) == (len(whole), hashlib.sha256(whole).hexdigest())
+        assert await read_all(storage.storage_open(key)) == whole
+        part = ByteRange(5 * MIB - 3, 10 * MIB + 3)
+        assert await read_all(storage.storage_open(key, part)) == whole[part.start : part.end + 1]
+
     async def test_another_process_reads_it(self, storage: Plugins, storage_settings: Settings) -> None:
         key = await self.put(storage, b"shared")
         assert await read_all(load_plugins(storage_settings).storage_open(key)) == b"shared"
@@ -187,6 +198,28 @@ class StorageSuite:
             await putting
         with pytest.raises(FileNotFoundError):
             await anext(storage.storage_open(key))
+
+    async def test_a_put_that_waits_for_its_stream_can_be_cancelled(self, storage: Plugins) -> None:
+        key, waits = new_key(), asyncio.Event()
+
+        async def chunks() -> AsyncIterator[bytes]:
+            yield PIECE * 24
+            waits.set()
+            await asyncio.Event().wait()
+
+        putting = asyncio.create_task(storage.storage_put(key, chunks(), TYPE))
+        await waits.wait()
+        putting.cancel()
+        async with asyncio.timeout(5):
+            await asyncio.wait({putting})
+        assert putting.cancelled()
+        with pytest.raises(FileNotFoundError):
+            await anext(storage.storage_open(key))
+
+    async def test_of_puts_of_one_key_one_wins_whole(self, storage: Plugins) -> None:
+        key, contents = new_key(), [bytes([number]) * (6 * MIB) for number in range(3)]
+        await asyncio.gather(*(self.put(storage, content, key) for content in contents))
+        assert await read_all(storage.storage_open(key)) in contents
 
     async def test_a_second_put_replaces_the_first(self, storage: Plugins) -> None:
         key = await self.put(storage, b"first, and longer")

@@ -7,6 +7,7 @@ from typing import Any
 
 from elsehu.configuration import load_settings
 from elsehu.environment import Key, keys
+from elsehu.plugins import load_plugins
 from elsehu.settings import DEFAULT_PLUGINS, Settings
 
 FILE = Path(__file__).parents[2] / "elsehu.toml"
@@ -41,3 +42,14 @@ def test_what_it_shows_is_the_default_or_an_example_of_what_has_none(tmp_path: P
     everything = tmp_path / "elsehu.toml"
     everything.write_text(COMMENTED_KEY.sub("", FILE.read_text(encoding="utf-8")), encoding="utf-8")
     load_settings(everything, {})
+
+
+def test_the_tables_of_plugins_that_it_shows_are_taken(tmp_path: Path) -> None:
+    text = re.sub(
+        r"^#(?:  (?=[a-z_0-9]+ = )|(?=\[plugins\.))", "", FILE.read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    tables = tomllib.loads(text)["plugins"]
+    assert set(tables) == {"storage_local", "storage_s3"}
+    everything = tmp_path / "elsehu.toml"
+    everything.write_text(text.replace("[plugins]", f"[plugins]\nenabled = {list(tables)}"), encoding="utf-8")
+    load_plugins(load_settings(everything, {}))

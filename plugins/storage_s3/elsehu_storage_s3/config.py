@@ -11,6 +11,11 @@ MIB = 1024 * 1024
 Url = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^(https?://[^/?#@\s]+/?)?$")]
 """A scheme and a host, or nothing."""
 
+Prefix = Annotated[
+    str, StringConstraints(max_length=200, pattern=r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*)?$")
+]
+"""Folders without a `/` at either end."""
+
 
 class Config(PluginModel):
     """Where the bucket is, who we are there, and how files are kept and handed out. README.md explains each key."""
@@ -22,7 +27,10 @@ class Config(PluginModel):
     path_style: bool | None = None
     access_key_id: str = ""
     secret_access_key: SecretStr = SecretStr("")
-    prefix: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*)?$", max_length=200)] = ""
+    prefix: Annotated[
+        str,
+        StringConstraints(pattern=r"^([A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*)?$", max_length=200),
+    ] = ""
     server_side_encryption: Literal["", "AES256", "aws:kms"] = ""
     kms_key_id: str = ""
     presigned_redirects: bool = False

@@ -74,6 +74,9 @@ BY_S3_CODE: Mapping[str, str] = {
     "ServiceUnavailable": BUSY,
     "RequestTimeout": BUSY,
 }
+NO_KEYS = ("/latest/api/token", "/latest/meta-data/", "MissingSecretAccessKey", "MissingAccessKeyId")
+"""In errors of obstore: it looked for a role's keys on a machine that has none, or found half a pair."""
+
 BY_STATUS: Mapping[int, str] = {401: KEYS, 403: "storage_denied", 429: BUSY, 503: BUSY, 507: FULL}
 
 
@@ -92,15 +95,15 @@ def unavailable(error: Exception) -> tuple[Unavailable, dict[str, Any]]:
 
 
 def _code(error: Exception, text: str, s3_code: str, status: int) -> str:
+    if any(sign in text for sign in NO_KEYS):
+        return KEYS
     if s3_code in BY_S3_CODE:
         return BY_S3_CODE[s3_code]
     if status in BY_STATUS:
         return BY_STATUS[status]
-    if isinstance(error, UnauthenticatedError | PermissionDeniedError):
-        return KEYS if isinstance(error, UnauthenticatedError) else "storage_denied"
     if "incorrectly configured region" in text:
         return REGION
-    if "169.254.169.254" in text or "/latest/api/token" in text:
+    if isinstance(error, UnauthenticatedError | PermissionDeniedError):
         return KEYS
     return "storage_failed" if status else "storage_unreachable"
 

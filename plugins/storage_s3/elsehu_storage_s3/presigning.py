@@ -7,12 +7,14 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 
 import hashlib
 import hmac
+import os
 from datetime import timedelta
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import obstore
 
 from elsehu_storage_s3.bucket import Bucket, open_store
+from elsehu_storage_s3.config import Config
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 
@@ -25,7 +27,7 @@ class Presigner:
         config = bucket.config
         self._bucket = bucket
         self._store = open_store(config, config.public_endpoint) if config.public_endpoint else bucket.store
-        self._secret = bucket.store.config.get("secret_access_key", "")
+        self._secret = _secret_key(config)
 
     async def url(self, key: str, disposition: str, mime_type: str, seconds: int) -> str | None:
         """Return a URL of the object that is valid for `seconds`, or None where the secret key is not known."""
@@ -38,6 +40,13 @@ class Presigner:
             self._secret,
             {"response-content-disposition": disposition, "response-content-type": mime_type},
         )
+
+
+def _secret_key(config: Config) -> str:
+    """Return the secret key that obstore signs with, as far as it can be known: obstore does not tell."""
+    if config.access_key_id:
+        return config.secret_access_key.get_secret_value()
+    return os.environ.get("AWS_SECRET_ACCESS_KEY", "") if os.environ.get("AWS_ACCESS_KEY_ID") else ""
 
 
 def signed_anew(url: str, secret: str, more: dict[str, str]) -> str:

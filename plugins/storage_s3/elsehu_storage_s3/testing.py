@@ -8,10 +8,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from xml.etree import ElementTree
 
 import httpx
+import obstore
+
+from elsehu_storage_s3.bucket import open_store
+from elsehu_storage_s3.config import Config
 
 BUCKET = "elsehu-tests"
 ACCESS_KEY_ID, SECRET_ACCESS_KEY = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -37,7 +42,7 @@ class S3Server:
         keys = {"access_key_id": ACCESS_KEY_ID, "secret_access_key": SECRET_ACCESS_KEY}
         return {"bucket": BUCKET, "endpoint": self.url, "allow_http": True, "retries": 1, **keys, **more}
 
-    def keys(self) -> set[str]:
+    def objects(self) -> set[str]:
         """Return the keys of all objects in the bucket."""
         return {element.text or "" for element in self._list("list-type=2&max-keys=1000", "Key")}
 
@@ -47,7 +52,8 @@ class S3Server:
 
     def head(self, key: str) -> httpx.Headers:
         """Return what the server says of an object."""
-        answer = httpx.head(f"{self.url}/{BUCKET}/{key}")
+        store = open_store(Config.model_validate(self.config()), self.url)
+        answer = httpx.head(obstore.sign(store, "HEAD", key, timedelta(minutes=1)))
         answer.raise_for_status()
         return answer.headers
 
