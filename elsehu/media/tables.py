@@ -51,3 +51,20 @@ class UnclaimedObject(Table, db=DIALECT, tablename="unclaimed_objects"):
     storage = Varchar(length=60)
     since = Timestamptz(default=TimestamptzNow())
     doomed = Boolean(default=False)
+
+
+class MediaRendition(Table, db=DIALECT, tablename="media_renditions"):
+    """The same file in another form: `purpose` thumbnail (a small picture) or voice (sound as voice notes need it).
+
+    Made on demand, at most one of a purpose for a file. Goes with its file; without one it is swept.
+    """
+
+    id = UUID(primary_key=True, default=new_id)
+    media_id = ForeignKey(MediaFile, on_delete=OnDelete.set_null, null=True)
+    purpose = Varchar(length=12)
+    mime_type = Varchar(length=127)
+    size = BigInt()
+    sha256 = Varchar(length=64)
+    storage_key = Varchar(length=200)
+    storage = Varchar(length=60)
+    created_at = Timestamptz(default=TimestamptzNow())
