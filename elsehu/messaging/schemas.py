@@ -112,6 +112,7 @@ class MessageOut(ApiModel):
     error: MessageError | None
     external_id: str | None
     client_id: str | None
+    template_id: UUID | None
     reply_to: ReplyTo | None
     media: MediaOut | None
     reactions: list[ReactionOut]

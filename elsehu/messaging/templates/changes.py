@@ -2,7 +2,7 @@
 
 News of each of the three have times of their own, so that in whatever order they come the latest stands. A template
 that is not known here yet (its creation may still be on its way into the database) is noted by its name, not
-sendable, until a sync reads it.
+sendable, until a sync reads it; so is one of which we are told only that it changed.
 """
 
 from collections.abc import Sequence
@@ -35,6 +35,8 @@ RETURNING id, external_id
 """
 """Where the name is another template's, that one is old: it is read again soon."""
 
+READ_AGAIN = "UPDATE message_templates SET synced_at = NULL WHERE id = $1"
+
 APPLY = """
 WITH news AS (
     SELECT *, $3::text IS NOT NULL AND coalesce(changed_at <= $2, true) AS of_status,
@@ -62,7 +64,11 @@ async def apply(uow: UnitOfWork, kernel: Kernel, changes: Sequence[tuple[UUID, T
     told: list[UUID] = []
     for instance_id, change in sorted(changes, key=lambda one: (one[0], one[1].name, one[1].language)):
         template_id = await _find(uow, instance_id, change)
-        if template_id is not None and await _apply(uow, kernel, template_id, change):
+        if template_id is None:
+            continue
+        if change.status is change.category is change.quality is None:
+            await uow.execute(READ_AGAIN, template_id)
+        elif await _apply(uow, kernel, template_id, change):
             told.append(template_id)
     await tell(uow, list(dict.fromkeys(told)))
 

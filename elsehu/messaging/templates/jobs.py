@@ -28,7 +28,7 @@ async def sync_all(kernel: Kernel, _: Mapping[str, Any]) -> None:
 
 
 async def sync_noted(kernel: Kernel, _: Mapping[str, Any]) -> None:
-    """Sync numbers of which there are templates that are known by a webhook only."""
+    """Sync numbers whose templates are to be read (again) because of what webhooks said."""
     noted: set[UUID] = {row["instance_id"] for row in await kernel.db.fetch(NOTED)}
     if noted:
         await _sync(kernel, [one for one in await _connected(kernel) if one.id in noted])
