@@ -5,7 +5,7 @@ and HTTP statuses of one code differ from day to day.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from elsehu.plugin import Mark
@@ -98,6 +98,9 @@ UNAVAILABLE = _retry("provider_unavailable", f"Meta is not available at the mome
 LIMITED = _slow_down("provider_rate_limited", f"Meta takes no more requests for now. {AGAIN}", 60)
 BAD_REQUEST = _fail(
     "provider_rejected", "Meta refused this: something in it is not valid. Change it, or do it another way."
+)
+UNKNOWN = _fail(
+    BAD_REQUEST.code, "Meta refused this for a reason that is not known here. Look its code up in Meta's list."
 )
 PARAMETERS = _fail(
     "template_parameters_wrong",
@@ -251,10 +254,4 @@ def rule_of(code: int | None, *, subcode: int | None = None, status: int = 400) 
         code = MISSING_OBJECT
     if code is not None and code in ERRORS:
         return ERRORS[code]
-    return (
-        SERVER
-        if status >= 500
-        else replace(
-            BAD_REQUEST, detail="Meta refused this for a reason that is not known here. Look its code up at Meta."
-        )
-    )
+    return SERVER if status >= 500 else UNKNOWN
