@@ -24,7 +24,6 @@ CONNECTION_LOST = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
     asyncpg.InternalClientError,  # releasing a connection that broke in the middle of a query
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
@@ -112,6 +111,17 @@ class UnitOfWork:
         self._signals.add(name)
 
 
+FORGET = "SELECT pg_advisory_unlock_all(); RESET ALL"
+
+
+class Connection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection that is given back as it is: nobody leaves anything behind in it but in `Database.session`."""
+
+    def get_reset_query(self) -> str:
+        """Return what is run when a connection goes back to the pool: nothing, which saves each use a round trip."""
+        return ""
+
+
 class Database:
     """The pool of one process. It connects anew by itself after PostgreSQL was away."""
 
@@ -137,6 +147,15 @@ class Database:
         async with self.pool.acquire() as connection:
             yield UnitOfWork(connection)
 
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[UnitOfWork]:
+        """Open a connection for session locks and settings: they end with the block, whatever happens in it."""
+        async with self.pool.acquire() as connection:
+            try:
+                yield UnitOfWork(connection)
+            finally:
+                await _forget(connection)
+
     async def run(self, query: Query[Any, Any]) -> Any:
         """Run one Piccolo query on its own."""
         async with self.pool.acquire() as connection:
@@ -159,6 +178,15 @@ class Database:
         return cast(str, await self.pool.execute(sql, *arguments))
 
 
+async def _forget(connection: asyncpg.Connection) -> None:
+    """End what a session holds; where that cannot be done, end the session."""
+    try:
+        await connection.execute(FORGET)
+    except BaseException:
+        connection.terminate()
+        raise
+
+
 @asynccontextmanager
 async def open_database(url: str, settings: DatabaseSettings) -> AsyncIterator[Database]:
     """Open the pool at `url`. Raises one of CONNECTION_LOST if PostgreSQL cannot be reached."""
@@ -166,6 +194,7 @@ async def open_database(url: str, settings: DatabaseSettings) -> AsyncIterator[D
         url,
         min_size=min(settings.pool_min, settings.pool_max),
         max_size=settings.pool_max,
+        connection_class=Connection,
         command_timeout=settings.statement_timeout,
         server_settings={"application_name": "elsehu", "timezone": "UTC"},
     )

@@ -23,7 +23,7 @@ RELEASE = f"SELECT pg_advisory_unlock({KEY})"
 @asynccontextmanager
 async def exclusive(kernel: Kernel, instance_id: UUID) -> AsyncIterator[None]:
     """Hold the lock of an instance; wait for it as long as a provider may take. Raises Conflict (409) after that."""
-    async with kernel.db.reader() as connection:
+    async with kernel.db.session() as connection:
         seconds = kernel.settings.instances.connect_timeout
         await connection.execute("SELECT set_config('lock_timeout', $1, false)", f"{int(seconds * 1000)}ms")
         try:

@@ -49,7 +49,7 @@ class Notifier:
             await asyncio.Event().wait()
         while True:
             try:
-                async with self._kernel.db.reader() as uow:
+                async with self._kernel.db.session() as uow:
                     if await uow.fetch_value("SELECT pg_try_advisory_lock($1)", LOCK):
                         await self._tell_forever(uow, hooks)
             except CONNECTION_LOST as error:
