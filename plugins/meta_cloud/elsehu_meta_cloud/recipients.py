@@ -7,8 +7,8 @@ from elsehu.plugin import Identity, IdentityKind, OutboundMessage, Rejected, dig
 from .bodies.template import is_password
 
 
-def recipient_of(message: OutboundMessage, account: str) -> Mapping[str, str]:
-    """Return the fields that address `message`. `account` is the scope whose user ids are tried first.
+def recipient_of(message: OutboundMessage, scope: str) -> Mapping[str, str]:
+    """Return the fields that address `message`. `scope` is that of the user ids to try first.
 
     Raises Rejected where no address is known, or not the one that is needed.
     """
@@ -18,7 +18,7 @@ def recipient_of(message: OutboundMessage, account: str) -> Mapping[str, str]:
     if is_password(message.payload):
         detail = "One-time passwords need the customer's phone number. Ask for it, or add it to the contact."
         raise Rejected("number_needed", detail)
-    ours = [one for one in message.to if one.scope == account]
+    ours = [one for one in message.to if one.scope == scope]
     user_id = _first([*ours, *message.to], IdentityKind.BSUID)
     if user_id is not None:
         return {"recipient_type": "individual", "recipient": user_id.address}

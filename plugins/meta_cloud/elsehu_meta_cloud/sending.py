@@ -7,9 +7,9 @@ from elsehu.plugin import Instance, InstanceSick, Kind, OutboundMessage, PluginC
 
 from . import refusals
 from .bodies import content_of
-from .client import account_id, graph_of, number_id
+from .client import graph_of, number_id
 from .failures import Json, maybe_sent
-from .identities import identities
+from .identities import identities, scope_of
 from .recipients import recipient_of
 from .uploads import Uploaded, forget, uploaded
 
@@ -55,7 +55,7 @@ def _envelope(instance: Instance, message: OutboundMessage) -> Mapping[str, Any]
     context = {"context": {"message_id": quoted.external_id}} if quoted else {}
     return {
         "messaging_product": "whatsapp",
-        **recipient_of(message, account_id(instance)),
+        **recipient_of(message, scope_of(instance)),
         **context,
         "biz_opaque_callback_data": message.client_ref[:LONGEST_REFERENCE],
     }
@@ -73,8 +73,8 @@ def _sent(context: PluginContext, instance: Instance, answer: Json) -> Sent:
     state = message.get("message_status", "accepted")
     if state != "accepted":
         context.log("meta_message_held", instance=str(instance.id), message=external_id, state=str(state))
-    people = identities((contact.get("wa_id"), contact.get("user_id")), account_id(instance))
-    return Sent(external_id, context.now(), identities=people)
+    people = identities((contact.get("wa_id"), contact.get("user_id")), scope_of(instance))
+    return Sent(external_id, identities=people)
 
 
 def _first(answer: Json, name: str) -> Json:

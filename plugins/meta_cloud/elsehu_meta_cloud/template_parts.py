@@ -1,25 +1,15 @@
-"""Templates in Meta's words and in ours: statuses, components, examples (Meta Cloud API reference, section 5.2)."""
+"""Templates in Meta's words and in ours: components and examples (Meta Cloud API reference, section 5.2)."""
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from elsehu.plugin import ProviderTemplate, TemplateButton, TemplateHeader, TemplateStatus
+from elsehu.plugin import ProviderTemplate, TemplateButton, TemplateHeader
 
 from .flavours import Json, id_of, listed, mapping, text
+from .template_states import own_word, template_status
 
 VARIABLE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
-
-STATUSES: Mapping[str, TemplateStatus] = {
-    "APPROVED": TemplateStatus.APPROVED,
-    "FLAGGED": TemplateStatus.APPROVED,
-    "REINSTATED": TemplateStatus.APPROVED,
-    "PENDING": TemplateStatus.PENDING,
-    "IN_APPEAL": TemplateStatus.PENDING,
-    "REJECTED": TemplateStatus.REJECTED,
-    "PAUSED": TemplateStatus.PAUSED,
-}
-"""Every other word of Meta's is one under which nothing can be sent."""
 
 BUTTONS: Mapping[str, str] = {
     "QUICK_REPLY": "quick_reply",
@@ -34,15 +24,6 @@ META_BUTTONS = {ours: theirs for theirs, ours in BUTTONS.items()}
 FORMATS = ("TEXT", "IMAGE", "VIDEO", "DOCUMENT", "LOCATION")
 
 
-def status_of(word: Any) -> tuple[TemplateStatus, str | None]:
-    """Return whether a template can be sent, and Meta's own word where ours is coarser. Case does not matter."""
-    said = text(word)
-    if said is None:
-        return TemplateStatus.PENDING, None
-    known = STATUSES.get(said.upper(), TemplateStatus.DISABLED)
-    return known, None if said.upper() == known else said.upper()
-
-
 def template_of(said: Json) -> ProviderTemplate | None:
     """Return a template as Meta lists it, or None where it has no name."""
     name, language = text(said.get("name")), text(said.get("language"))
@@ -53,13 +34,12 @@ def template_of(said: Json) -> ProviderTemplate | None:
     body, header = parts.get("BODY", {}), _header(parts.get("HEADER"))
     buttons = [_button(mapping(one)) for one in listed(parts.get("BUTTONS", {}), "buttons")]
     is_named = str(said.get("parameter_format", "")).upper() == "NAMED"
-    status, word = status_of(said.get("status"))
-    reason = text(said.get("rejected_reason"))
+    word, reason = text(said.get("status")) or "", text(said.get("rejected_reason"))
     return ProviderTemplate(
         name=name,
         language=language,
         category=(text(said.get("category")) or "UTILITY").upper(),
-        status=status,
+        status=template_status(word),
         body=text(body.get("text")) or "",
         header=header,
         footer=text(parts.get("FOOTER", {}).get("text")),
@@ -68,7 +48,7 @@ def template_of(said: Json) -> ProviderTemplate | None:
         examples=_examples(body, is_named=is_named),
         external_id=id_of(said.get("id")),
         quality=_quality(said.get("quality_score")),
-        reason=word if reason in (None, "NONE") else reason,
+        reason=own_word(word) or None if reason in (None, "NONE") else reason,
         supported=_is_supported(parts, header, buttons),
     )
 

@@ -8,7 +8,8 @@ from elsehu.plugin import Instance, PluginContext, ProviderTemplate, Rejected
 from .client import Graph, GraphFailure, account_id, graph_of
 from .failures import Json, error_of
 from .flavours import id_of, listed, mapping, text
-from .template_parts import components_of, status_of, template_of
+from .template_parts import components_of, template_of
+from .template_states import own_word, template_status
 
 FIELDS = "id,name,language,status,category,components,parameter_format,rejected_reason,quality_score"
 PAGE = "100"
@@ -39,9 +40,14 @@ async def save(context: PluginContext, instance: Instance, template: ProviderTem
         "components": components_of(template),
     }
     answer = await graph.ask("POST", f"{account_id(instance)}/message_templates", body=wanted)
-    status, reason = status_of(answer.get("status"))
-    category = text(answer.get("category")) or template.category
-    return replace(template, external_id=id_of(answer.get("id")), status=status, reason=reason, category=category)
+    word = text(answer.get("status")) or ""
+    return replace(
+        template,
+        external_id=id_of(answer.get("id")),
+        status=template_status(word),
+        reason=own_word(word) or None,
+        category=text(answer.get("category")) or template.category,
+    )
 
 
 async def delete(context: PluginContext, instance: Instance, template: ProviderTemplate) -> None:

@@ -27,7 +27,7 @@ class Backend:
 
     def run(self, chore: Awaitable[Any]) -> "asyncio.Task[Any]":
         """Run something beside the requests."""
-        task: asyncio.Task[Any] = asyncio.ensure_future(chore)  # type: ignore[assignment]
+        task: asyncio.Task[Any] = asyncio.ensure_future(chore)
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
         return task
