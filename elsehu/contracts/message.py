@@ -59,8 +59,10 @@ RANK: Mapping[Status, int] = {
     Status.PLAYED: 7,
 }
 """A status replaces one of lower rank, whatever the order in which they come. A provider may still fail what
-it took (`failed` wins over `sent`), but not what arrived. An inbound message is born `received`, beside
-`delivered`, so that `read` moves it on."""
+it took (`failed` wins over `sent`), but not what arrived: a failure of what was delivered is ignored. One exception:
+of a failure and a `sent` which the provider dates later than it, and later than when it took the message, the
+`sent` wins, for providers do recover. So a message's status follows from all that was told of it, not from when it
+was told. An inbound message is born `received`, beside `delivered`, so that `read` moves it on."""
 
 
 class Mark(StrEnum):

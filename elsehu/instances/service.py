@@ -43,7 +43,7 @@ TOUCH = "UPDATE service_instances SET last_seen_at = $2 WHERE id = ANY($1::uuid[
 HOLD = """
 WITH before AS (SELECT status, status_detail FROM service_instances WHERE id = $1 FOR NO KEY UPDATE)
 UPDATE service_instances AS it
-SET hold_until = $2, hold_reason = $3, updated_at = now(),
+SET hold_until = greatest(it.hold_until, $2), hold_reason = $3, updated_at = now(),
     status = coalesce($4::text, it.status),
     status_detail = CASE WHEN $4::text IS NULL THEN it.status_detail ELSE $3 END
 FROM before

@@ -32,12 +32,16 @@ SECOND_LOOK = 2.0
 SOONER = 6
 LOST = (InstanceStatus.NEW, InstanceStatus.DISCONNECTED)
 
-IS_DUE = "CASE WHEN hold_until IS NULL THEN coalesce(next_check_at <= now(), true) ELSE hold_until <= now() END"
-TO_LOOK_AT = f"SELECT id FROM service_instances WHERE is_active AND ($1 OR {IS_DUE}) ORDER BY id"  # noqa: S608
-NEXT = """
-SELECT extract(epoch FROM min(coalesce(hold_until, next_check_at, now())) - now())::float8
-FROM service_instances WHERE is_active
+DUE_AT = """
+CASE WHEN hold_until IS NOT NULL AND status = 'connected' THEN least(hold_until, coalesce(next_check_at, now()))
+     ELSE coalesce(hold_until, next_check_at, now()) END
 """
+"""One that cannot work is left alone until its hold ends; one that only must slow down is looked at as ever."""
+IS_DUE = f"({DUE_AT}) <= now()"
+TO_LOOK_AT = f"SELECT id FROM service_instances WHERE is_active AND ($1 OR {IS_DUE}) ORDER BY id"  # noqa: S608
+NEXT = f"""
+SELECT extract(epoch FROM min({DUE_AT}) - now())::float8 FROM service_instances WHERE is_active
+"""  # noqa: S608
 CLAIM = f"""
 WITH due AS (
     SELECT id, hold_until FROM service_instances
@@ -100,7 +104,7 @@ class Watch:
         if not rows:
             return
         places = asyncio.Semaphore(AT_ONCE)
-        async with self._kernel.db.reader() as connection:
+        async with self._kernel.db.session() as connection:
             locks = Locks(connection)
             async with asyncio.TaskGroup() as looks:
                 for row in rows:

@@ -106,7 +106,8 @@ class Message(Table, db=DIALECT, tablename="messages"):
     """One message, and while it is outbound and `pending`, its own place in the queue.
 
     `seq` is the order of arrival. `at` is the time to show and sort by: the provider's, or our own until
-    the provider tells. `status_rank` is `contracts.message.RANK[status]`.
+    the provider tells. `status_rank` is `contracts.message.RANK[status]`. `failed_at` is when the provider last said
+    that it failed, `sent_again_at` when it last said `sent` of what we knew to be sent before.
     """
 
     id = UUID(primary_key=True, default=new_id)
@@ -131,6 +132,7 @@ class Message(Table, db=DIALECT, tablename="messages"):
     sent_at = Timestamptz(default=None, null=True)
     delivered_at = Timestamptz(default=None, null=True)
     read_at = Timestamptz(default=None, null=True)
+    sent_again_at = Timestamptz(default=None, null=True)
     failed_at = Timestamptz(default=None, null=True)
     edited_at = Timestamptz(default=None, null=True)
     deleted_at = Timestamptz(default=None, null=True)

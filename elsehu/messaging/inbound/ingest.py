@@ -36,7 +36,7 @@ from elsehu.messaging.inbound.applying import Arriving, Batch
 from elsehu.messaging.inbound.attachments import Files
 from elsehu.messaging.inbound.identities import NeedsMerge
 from elsehu.messaging.inbound.raw_events import Dead, Raw
-from elsehu.messaging.inbound.retrying import apply_merging, retrying
+from elsehu.messaging.inbound.retrying import apply_with_files, retrying
 from elsehu.messaging.templates import changes as templates
 
 log = structlog.get_logger("elsehu.ingest")
@@ -174,11 +174,8 @@ class Ingest:
         await retrying(self._kernel, write)
 
     async def _write(self, uow: UnitOfWork, work: Work, merge: NeedsMerge | None) -> None:
-        await attachments.create(uow, work.files, work.items)
         batch = await self._batch(work)
-        new = await apply_merging(uow, self._kernel, batch, merge)
-        used = {media_id for place in new if (media_id := batch.messages[place].media_id)}
-        await attachments.discard_unused(uow, work.files, work.items, used)
+        await apply_with_files(uow, self._kernel, batch, work.items, work.files, merge=merge)
         await self._write_instances(uow, work.items)
         await templates.apply(uow, self._kernel, _templates_in(work.items))
         await raw_events.keep(uow, [_raw_of(job) for job in work.jobs if job.keeps_raw])

@@ -1,37 +1,24 @@
 """HTTP operations on messages."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 from starlette.responses import Response
 
-from elsehu import events
-from elsehu.contracts.errors import Conflict
-from elsehu.contracts.message import RANK, Status
-from elsehu.events import Change
+from elsehu.contracts.message import Status
+from elsehu.db import UnitOfWork
 from elsehu.http.idempotency import HEADER
 from elsehu.http.operations import Call, Operation
 from elsehu.http.schemas import NoQuery, PageQuery
 from elsehu.media import serving
 from elsehu.messaging.conversations.views import owner_of, require_owner, require_visible
 from elsehu.messaging.messages.views import message_not_found, message_views, require_message, thread_page
+from elsehu.messaging.outbound import decisions
 from elsehu.messaging.outbound.schemas import SendMessage
 from elsehu.messaging.outbound.sending import send
 from elsehu.messaging.schemas import LONGEST_CLIENT_ID, MessageOut, MessagePage, Resolve
 
 JsonObject = dict[str, object]
-
-RETRY = """
-UPDATE messages SET status = 'pending', status_rank = 0, attempts = 0, next_attempt_at = NULL, external_id = NULL,
-    error_code = NULL, error_detail = NULL, provider_code = NULL
-WHERE id = $1 AND status = 'failed' AND direction = 'OUTBOUND' RETURNING id
-"""
-RESOLVE = """
-UPDATE messages SET status = $2::text, status_rank = $3,
-    error_code = CASE WHEN $2::text = 'failed' THEN 'resolved_as_failed' END,
-    error_detail = CASE WHEN $2::text = 'failed' THEN 'A person found that it was not delivered.' END
-WHERE id = $1 AND status = 'unconfirmed' RETURNING id
-"""
 
 
 async def send_message(call: Call[SendMessage, NoQuery]) -> JsonObject:
@@ -66,33 +53,25 @@ async def get_media(call: Call[None, NoQuery]) -> Response:
 
 async def retry_message(call: Call[None, NoQuery]) -> JsonObject:
     """Put a failed message back into the queue."""
-    detail = "Only a failed message can be retried; an unconfirmed one must be resolved first."
-    return await _change(call, RETRY, (), Conflict("not_failed", detail), "outbound")
+    return await _decided(call, decisions.retry)
 
 
 async def resolve_message(call: Call[Resolve, NoQuery]) -> JsonObject:
     """Say what became of an unconfirmed message."""
-    status = Status(call.body.outcome)
-    detail = "Only an unconfirmed message can be resolved; this one has an outcome."
-    return await _change(call, RESOLVE, (status, RANK[status]), Conflict("not_unconfirmed", detail), "events")
+    outcome = Status(call.body.outcome)
+    return await _decided(call, lambda uow, message_id: decisions.resolve(uow, message_id, outcome, call.kernel.now()))
 
 
-async def _change(
-    call: Call[Resolve, NoQuery] | Call[None, NoQuery],
-    sql: str,
-    arguments: Sequence[object],
-    refusal: Conflict,
-    signal: str,
+async def _decided(
+    call: Call[Resolve, NoQuery] | Call[None, NoQuery], decide: Callable[[UnitOfWork, UUID], Awaitable[None]]
 ) -> JsonObject:
+    """Do what a person decided of a message, if it is theirs to decide."""
     message = await require_message(call.kernel, call.caller, call.path_id())
     message_id, conversation_id = UUID(message["id"]), UUID(message["conversationId"])
     conversation = await require_visible(call.kernel, call.caller, conversation_id)
     require_owner(call.caller, owner_of(conversation))
     async with call.kernel.db.transaction() as uow:
-        if await uow.fetch_row(sql, message_id, *arguments) is None:
-            raise refusal
-        await events.record(uow, [Change("message:updated", message_id, conversation_id)])
-        uow.signal(signal)
+        await decide(uow, message_id)
     return (await message_views(call.kernel.db, [message_id]))[message_id]
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 import orjson
 import structlog
 
+from elsehu import events
 from elsehu.background import woken
 from elsehu.contracts.errors import (
     ElsehuError,
@@ -23,29 +24,35 @@ from elsehu.contracts.errors import (
     Retryable,
     Unavailable,
 )
-from elsehu.contracts.inbound import ReactionChanged
 from elsehu.contracts.instance import Instance, InstanceStatus
 from elsehu.contracts.message import Direction, Identity, IdentityKind, Kind
 from elsehu.contracts.outbound import OutboundMessage, Quoted, Sent
+from elsehu.contracts.plugin import PairLimit
 from elsehu.db import CONNECTION_LOST, Row, UnitOfWork
 from elsehu.instances import service as instances
 from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel
 from elsehu.media import queries as media
-from elsehu.messaging.inbound.applying import Batch
+from elsehu.messaging.inbound.batch import Batch
 from elsehu.messaging.inbound.retrying import commit_batch
 from elsehu.messaging.outbound import queue, results
 from elsehu.messaging.outbound.judging import Verdict, judge_error, judge_sent
 from elsehu.messaging.outbound.results import Result
 from elsehu.messaging.outbound.verdicts import Verdicts
+from elsehu.messaging.outbound.window import is_closed
 from elsehu.secretbox import WrongSecretKey
 
 log = structlog.get_logger("elsehu.dispatcher")
 
 IDLE_SECONDS = 1.0
+SHORTEST_SECONDS = 0.01
 LEASE_SLACK = timedelta(seconds=5)
 DRAIN_SECONDS = 10.0
 RECORD_AGAIN_SECONDS = 0.2
+CLOSED_MEANWHILE = (
+    "The customer's service window closed before this message could leave, so only a template may be sent: choose one "
+    "of GET /api/templates and send it with kind `template`."
+)
 
 
 class Dispatcher:
@@ -98,32 +105,38 @@ class Dispatcher:
                 return [], await self._idle_seconds(uow)
             budgets = [await self._budget(uow, row, free) for row in ready]
             rows = await queue.claim(uow, budgets, now, lease)
-        return rows, min([IDLE_SECONDS, *(one.seconds_to_next for one in budgets if one.seconds_to_next > 0)])
+            if any(row["attempts"] > 1 for row in rows):
+                uow.signal(events.SIGNAL)
+            paced = await queue.next_paced(uow, budgets, now)
+        waits = [one.seconds_to_next for one in budgets if one.seconds_to_next > 0]
+        return rows, min([IDLE_SECONDS, *waits, *([self._seconds_until(paced)] if paced else [])])
 
     async def _idle_seconds(self, uow: UnitOfWork) -> float:
         now = self._kernel.now()
         due = await uow.fetch_value(queue.NEXT_DUE, now)
-        return IDLE_SECONDS if due is None else min(IDLE_SECONDS, max(0.01, (due - now).total_seconds()))
+        return IDLE_SECONDS if due is None else min(IDLE_SECONDS, self._seconds_until(due))
+
+    def _seconds_until(self, at: datetime) -> float:
+        return max(SHORTEST_SECONDS, (at - self._kernel.now()).total_seconds())
 
     async def _budget(self, uow: UnitOfWork, row: Row, free: int) -> queue.Budget:
-        rate = await self._rate(row["id"])
+        rate, pair = await self._limits(row["id"])
         if rate is not None:
             row = await uow.fetch_row(queue.LOCK_BUCKET, row["id"]) or row
-        return queue.budget_of(row, rate, free, self._kernel.now())
+        return queue.budget_of(row, rate, free, self._kernel.now(), pair)
 
-    async def _rate(self, instance_id: UUID) -> float | None:
-        """Return the messages a second that an instance may send: its own setting, else its provider's."""
+    async def _limits(self, instance_id: UUID) -> tuple[float | None, PairLimit | None]:
+        """Return the messages a second of an instance (its own setting, else its provider's), and its pair limit."""
         instance = await self._kernel.part(Directory).get(instance_id)
         if instance is None:
-            return None
+            return None, None
         spec = self._kernel.plugins.spec(instance.provider)
         own: float | None = instance.settings.get("messages_per_second")
-        return own or (spec.messages_per_second if spec else None)
+        return (own or spec.messages_per_second, spec.pair_limit) if spec else (own, None)
 
     async def _send(self, row: Mapping[str, Any]) -> None:
         verdict = await self._attempt(row)
-        reaction = _reaction(row, self._kernel.now())
-        self._finished.append(Result(row["id"], row["instance_id"], row["claimed_until"], verdict, reaction))
+        self._finished.append(Result(row["id"], row["instance_id"], row["claimed_until"], verdict))
         self._has_finished.set()
 
     async def _attempt(self, row: Mapping[str, Any]) -> Verdict:
@@ -159,7 +172,14 @@ class Dispatcher:
             raise Retryable("dependency_down", "The database was away.") from error
         if instance is None:
             raise Rejected("instance_unknown", "The number that this message was to leave from is gone.")
+        self._require_window(instance, message, row["window_expires_at"])
         return instance, message
+
+    def _require_window(self, instance: Instance, message: OutboundMessage, expires_at: datetime | None) -> None:
+        """Refuse what the window closed on while it waited. Raises Rejected."""
+        spec = self._kernel.plugins.spec(instance.provider)
+        if spec is not None and is_closed(spec, message.kind, expires_at, self._kernel.now()):
+            raise Rejected("window_closed", CLOSED_MEANWHILE)
 
     async def _outbound(self, row: Mapping[str, Any]) -> OutboundMessage:
         return OutboundMessage(
@@ -171,6 +191,7 @@ class Dispatcher:
             media=await media.load(self._kernel, row["media_id"]) if row["media_id"] else None,
             payload=orjson.loads(row["payload"]) if row["payload"] else {},
             quoted=_quoted(row),
+            attempt=row["attempts"],
         )
 
     async def _record_forever(self) -> None:
@@ -210,14 +231,15 @@ class Dispatcher:
     async def _record(self, finished: Sequence[Result]) -> None:
         async with self._kernel.db.transaction() as uow:
             await results.record(uow, finished, self._kernel.now())
-            await self._hold_sick(uow, finished)
+            await self._hold(uow, finished)
             uow.signal("outbound")
         self._kernel.part(Verdicts).tell(one.message_id for one in finished)
         await self._learn(finished)
 
-    async def _hold_sick(self, uow: UnitOfWork, finished: Sequence[Result]) -> None:
-        sick = {one.instance_id: one.verdict for one in finished if one.verdict.hold_until}
-        for instance_id, verdict in sorted(sick.items()):
+    async def _hold(self, uow: UnitOfWork, finished: Sequence[Result]) -> None:
+        holds = [(one.instance_id, one.verdict) for one in finished if one.verdict.hold_until]
+        strictest = dict(sorted(holds, key=lambda one: (one[0], one[1].instance_status is not None, one[1].hold_until)))
+        for instance_id, verdict in strictest.items():
             assert verdict.hold_until is not None
             status = InstanceStatus(verdict.instance_status) if verdict.instance_status else None
             await instances.hold(uow, instance_id, verdict.hold_until, verdict.detail or "", status)
@@ -255,10 +277,3 @@ def _quoted(row: Mapping[str, Any]) -> Quoted | None:
     if row["reply_to_external_id"] is None:
         return None
     return Quoted(row["reply_to_external_id"], row["quoted_direction"] == Direction.OUTBOUND, row["quoted_text"])
-
-
-def _reaction(row: Mapping[str, Any], now: datetime) -> ReactionChanged | None:
-    if row["kind"] != Kind.REACTION or row["reply_to_external_id"] is None:
-        return None
-    emoji = orjson.loads(row["payload"] or "{}").get("emoji", "")
-    return ReactionChanged(row["reply_to_external_id"], emoji, now, from_company=True)

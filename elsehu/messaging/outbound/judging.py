@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from elsehu.contracts.errors import InstanceSick, OutcomeUnknown, Rejected, Retryable
-from elsehu.contracts.message import Status
+from elsehu.contracts.message import Mark, Status
 from elsehu.contracts.outbound import Sent
 from elsehu.settings import MessagingSettings
 
@@ -14,7 +14,11 @@ SICK_FOR = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A message's next state. `next_attempt_at` is set for `pending`; `hold_until` also holds its instance."""
+    """A message's next state. `next_attempt_at` is set for `pending`.
+
+    `hold_until` also holds its instance, which becomes `instance_status` (None: stays as it is). `mark` is what a
+    failure says beyond this message.
+    """
 
     status: Status
     sent: Sent | None = None
@@ -25,6 +29,7 @@ class Verdict:
     hold_until: datetime | None = None
     instance_status: str | None = None
     counts_attempt: bool = True
+    mark: Mark | None = None
 
 
 def judge_sent(sent: Sent) -> Verdict:
@@ -40,7 +45,7 @@ def judge_error(error: Exception, attempts: int, age: timedelta, settings: Messa
         case InstanceSick():
             return _hold(error, now)
         case Rejected():
-            return Verdict(Status.FAILED, None, error.code, error.detail, error.provider_code)
+            return Verdict(Status.FAILED, None, error.code, error.detail, error.provider_code, mark=error.mark)
         case OutcomeUnknown():
             return _unknown(error.code, error.detail)
         case _:
@@ -66,17 +71,22 @@ def _hold(error: InstanceSick, now: datetime) -> Verdict:
 
 
 def _retry(error: Retryable, attempts: int, age: timedelta, settings: MessagingSettings, now: datetime) -> Verdict:
-    if attempts >= settings.max_attempts or age >= timedelta(hours=settings.max_age_hours):
-        detail = f"{error.detail} Given up after {attempts} attempts."
-        return Verdict(Status.FAILED, None, error.code, detail, error.provider_code)
     wait = error.retry_after if error.retry_after is not None else backoff(attempts, settings)
+    again = now + timedelta(seconds=wait)
+    hold = again if error.holds_instance else None
+    most = min(settings.max_attempts, error.most_attempts or settings.max_attempts)
+    if attempts >= most or age >= timedelta(hours=settings.max_age_hours):
+        tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+        detail = f"{error.detail} Given up after {tries}."
+        return Verdict(Status.FAILED, None, error.code, detail, error.provider_code, hold_until=hold)
     return Verdict(
         Status.PENDING,
         None,
         error.code,
         error.detail,
         error.provider_code,
-        next_attempt_at=now + timedelta(seconds=wait),
+        next_attempt_at=again,
+        hold_until=hold,
     )
 
 

@@ -8,8 +8,18 @@ from uuid import UUID
 from elsehu.background import woken
 from elsehu.kernel import Kernel
 
+FIRST_LOOK_SECONDS = 0.2
 LOOK_SECONDS = 0.5
-PENDING = "SELECT status IN ('pending', 'sending') AND attempts < 2 FROM messages WHERE id = $1"
+
+IS_MOVING = """
+SELECT m.status = 'sending' OR (
+    m.status = 'pending' AND i.is_active AND i.status = 'connected' AND (i.hold_until IS NULL OR i.hold_until <= $2)
+    AND NOT EXISTS (SELECT 1 FROM messages held
+                    WHERE held.conversation_id = m.conversation_id AND held.status = 'pending' AND held.seq <= m.seq
+                      AND held.next_attempt_at > $2))
+FROM messages m JOIN service_instances i ON i.id = m.instance_id WHERE m.id = $1
+"""
+"""Not while its number can send nothing, nor while it waits for another attempt: its own, or an earlier message's."""
 
 
 class Verdicts:
@@ -26,7 +36,7 @@ class Verdicts:
                 self._waiting[message_id].set()
 
     async def wait(self, message_id: UUID, seconds: float) -> None:
-        """Return when there is a verdict on the message, or after `seconds`."""
+        """Return when there is a verdict on the message or it is known to be held up, at most after `seconds`."""
         told = self._waiting[message_id] = asyncio.Event()
         try:
             with suppress(TimeoutError):
@@ -37,8 +47,8 @@ class Verdicts:
 
     async def _until_told(self, message_id: UUID, told: asyncio.Event) -> None:
         """Another process may have sent it, so look at the row now and then."""
-        while True:
-            if await woken(told, LOOK_SECONDS):
+        seconds = FIRST_LOOK_SECONDS
+        while not await woken(told, seconds):
+            if not await self._kernel.db.fetch_value(IS_MOVING, message_id, self._kernel.now()):
                 return
-            if not await self._kernel.db.fetch_value(PENDING, message_id):
-                return
+            seconds = LOOK_SECONDS
