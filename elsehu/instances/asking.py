@@ -32,7 +32,7 @@ async def ask(kernel: Kernel, instance: Instance, verb: Verb[Said]) -> Said:
         async with asyncio.timeout(seconds):
             return await verb(instance)
     except ProviderError as error:
-        _hide_secrets(kernel, instance, error)
+        hide_secrets(kernel, instance, error)
         if isinstance(error, InstanceSick):
             await apply(kernel, instance.id, report_of(error))
         raise
@@ -65,8 +65,11 @@ def not_enabled(instance: Instance) -> Rejected:
     return Rejected("provider_not_enabled", detail)
 
 
-def _hide_secrets(kernel: Kernel, instance: Instance, error: ProviderError) -> None:
-    error.detail = hide(error.detail, _secrets(kernel, instance))
+def hide_secrets(kernel: Kernel, instance: Instance, error: ProviderError) -> None:
+    """Take the secrets of `instance` out of an error: providers repeat what they were sent."""
+    secrets = _secrets(kernel, instance)
+    error.detail = hide(error.detail, secrets)
+    error.provider_code = error.provider_code and hide(error.provider_code, secrets)
     error.args = (f"{error.code}: {error.detail}",)
 
 

@@ -30,6 +30,7 @@ from elsehu.contracts.outbound import OutboundMessage, Quoted, Sent
 from elsehu.contracts.plugin import PairLimit
 from elsehu.db import CONNECTION_LOST, Row, UnitOfWork
 from elsehu.instances import service as instances
+from elsehu.instances.asking import hide_secrets
 from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel
 from elsehu.media import queries as media
@@ -157,8 +158,12 @@ class Dispatcher:
         instance, message = await self._prepare(row)
         if self._kernel.now() + timedelta(seconds=self._settings.send_timeout) > row["claimed_until"]:
             raise Retryable("too_late_to_send", "Elsehu stood still before it could send this message.")
-        async with asyncio.timeout(self._settings.send_timeout):
-            return await self._kernel.plugins.send(instance, message)
+        try:
+            async with asyncio.timeout(self._settings.send_timeout):
+                return await self._kernel.plugins.send(instance, message)
+        except ProviderError as error:
+            hide_secrets(self._kernel, instance, error)
+            raise
 
     async def _prepare(self, row: Mapping[str, Any]) -> tuple[Instance, OutboundMessage]:
         """Gather what is to be sent. Whatever fails here, the message certainly did not leave."""
