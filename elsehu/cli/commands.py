@@ -16,8 +16,10 @@ COMMANDS = {
     "migrate": "elsehu.cli.migrate:migrate",
     "user": "elsehu.cli.user:user_group",
     "rotate-key": "elsehu.cli.rotate:rotate_key",
+    "storage": "elsehu.cli.storage:storage",
     "config": "elsehu.cli.config:config",
     "plugins": "elsehu.cli.plugins:plugins",
+    "plugin": "elsehu.cli.plugin:plugin_group",
 }
 
 

@@ -1,15 +1,35 @@
 """A fresh, migrated database for each test: cloned from a template that is migrated once."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
+from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
 
+from elsehu.plugins import Plugins
+from elsehu.schema import plugin_apps
+from elsehu.settings import Settings
+
 TEMPLATE = "elsehu_template"
+
+
+class Services(Protocol):
+    """PostgreSQL and Valkey that run; `elsehu.embedded.EmbeddedServices` is one."""
+
+    @property
+    def database_url(self) -> str:
+        """PostgreSQL's URL."""
+        ...
+
+    @property
+    def redis_url(self) -> str:
+        """Valkey's URL."""
+        ...
 
 
 def with_database(url: str, name: str) -> str:
@@ -30,6 +50,19 @@ def make_template(url: str) -> None:
     asyncio.run(_execute(url, f"CREATE DATABASE {TEMPLATE}"))
     code = "import asyncio, sys; from elsehu.migrating import migrate; asyncio.run(migrate(sys.argv[1]))"
     command = [sys.executable, "-c", code, with_database(url, TEMPLATE)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=_clean_environment())
+
+
+def migrate_plugins(url: str, settings: Settings, plugins: Plugins) -> None:
+    """Run the migrations of the enabled plugins, if they have any, in a process of its own."""
+    if not plugin_apps(plugins):
+        return
+    code = (
+        "import asyncio, json, sys; from elsehu.migrating import migrate; from elsehu.plugins import load_plugins; "
+        "from elsehu.settings import Settings; "
+        "asyncio.run(migrate(sys.argv[1], load_plugins(Settings(plugins=json.loads(sys.argv[2])))))"
+    )
+    command = [sys.executable, "-c", code, url, json.dumps(settings.plugins)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=_clean_environment())
 
 

@@ -19,9 +19,8 @@ from elsehu.plugins import Plugins, load_plugins
 from elsehu.settings import Settings
 from elsehu.testing import databases
 from elsehu.testing.client import ApiClient, log_in_as
+from elsehu.testing.installation import SECRET_KEY, make_settings  # noqa: F401
 from elsehu.testing.serving import RunningServer, listen_on_loopback, running_server
-
-SECRET_KEY = "a-secret-key-for-tests-only"
 
 
 @pytest.fixture(scope="session")
@@ -57,21 +56,6 @@ def settings(
 ) -> Settings:
     """The settings of the test's own installation: quick passwords, short waits."""
     return make_settings(services, database_url, tmp_path, settings_overrides)
-
-
-def make_settings(services: EmbeddedServices, database_url: str, data_dir: Path, overrides: dict[str, Any]) -> Settings:
-    """Return settings for `database_url`; `overrides` replace whole top-level keys or update their tables."""
-    values: dict[str, Any] = {
-        "database_url": database_url,
-        "redis_url": services.redis_url,
-        "secret_key": SECRET_KEY,
-        "data_dir": data_dir,
-        "plugins": {"enabled": ["sandbox", "storage_local"]},
-        "security": {"argon2_memory_kib": 1024, "argon2_time": 1},
-    }
-    for name, value in overrides.items():
-        values[name] = {**values.get(name, {}), **value} if isinstance(value, dict) else value
-    return Settings(**values)
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ OF_AN_INSTANCE: dict[str, Action] = {
         network.call,
         network.emit,
         network.lose_media,
+        network.stored,
         connections.scan,
         connections.rotate_code,
         connections.exhaust_codes,

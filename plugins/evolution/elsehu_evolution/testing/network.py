@@ -74,6 +74,11 @@ def emit(backend: Backend, instance: Instance, event: str, data: object, beside:
     backend.fire(instance, event, data, **(beside or {}))
 
 
+def stored(backend: Backend, instance: Instance, message_id: str) -> Json:
+    """Return the data of ``messages.upsert`` of a message that the server has, without bytes."""
+    return instance.by_id[message_id].data
+
+
 def lose_media(backend: Backend, instance: Instance, message_id: str) -> None:
     """Let the file of a message expire on WhatsApp's servers."""
     found = media_of(instance.by_id[message_id].data["message"])

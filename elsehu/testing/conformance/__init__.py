@@ -1,0 +1,1 @@
+"""The checks that `elsehu.testing.provider_suite` runs, one subject a module."""
