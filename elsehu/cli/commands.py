@@ -19,7 +19,6 @@ COMMANDS = {
     "storage": "elsehu.cli.storage:storage",
     "config": "elsehu.cli.config:config",
     "plugins": "elsehu.cli.plugins:plugins",
-    "plugin": "elsehu.cli.plugin:plugin_group",
 }
 
 

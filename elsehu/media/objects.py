@@ -54,10 +54,17 @@ async def store(
     Raises TooLarge as soon as there are more than `limit` bytes, Unavailable where the storage fails, and
     whatever `chunks` raises.
     """
-    key = await _announce(kernel)
-    stored = await kernel.plugins.storage_put(key, capped(chunks, limit), mime_type)
     storage = kernel.plugins.storage_name
+    key = await announce(kernel, storage)
+    stored = await kernel.plugins.storage_put(key, capped(chunks, limit), mime_type, storage=storage)
     return StoredMedia(key, storage, stored.size, stored.sha256, mime_type, safe_name(file_name, mime_type))
+
+
+async def announce(kernel: Kernel, storage: str) -> str:
+    """Return a new key, after committing that there may be an object of that key in `storage`."""
+    key = f"media/{kernel.now():%Y/%m}/{new_id()}"
+    await kernel.db.execute("INSERT INTO unclaimed_objects (key, storage) VALUES ($1, $2)", key, storage)
+    return key
 
 
 async def store_bytes(
@@ -122,13 +129,6 @@ async def delete_doomed(kernel: Kernel, objects: Sequence[tuple[str, str]]) -> N
         await kernel.plugins.storage_delete(key, storage=storage)
     keys = [key for key, _ in objects]
     await kernel.db.execute("DELETE FROM unclaimed_objects WHERE key = ANY($1) AND doomed", keys)
-
-
-async def _announce(kernel: Kernel) -> str:
-    key = f"media/{kernel.now():%Y/%m}/{new_id()}"
-    storage = kernel.plugins.storage_name
-    await kernel.db.execute("INSERT INTO unclaimed_objects (key, storage) VALUES ($1, $2)", key, storage)
-    return key
 
 
 async def _again(head: Sequence[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

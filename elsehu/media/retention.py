@@ -9,6 +9,8 @@ from elsehu.kernel import Kernel
 from elsehu.media.objects import delete_doomed
 
 BATCH = 100
+UNCLAIMED_AGE = timedelta(days=1)
+"""After how long an object that no file claims is swept: longer than any transfer takes."""
 
 
 async def discard(uow: UnitOfWork, media_ids: Sequence[UUID]) -> None:
@@ -29,7 +31,7 @@ async def expire(kernel: Kernel, before: datetime) -> int:
     return expired
 
 
-async def remove_orphans(kernel: Kernel, older_than: timedelta = timedelta(days=1)) -> int:
+async def remove_orphans(kernel: Kernel, older_than: timedelta = UNCLAIMED_AGE) -> int:
     """Delete the objects that no file has claimed for `older_than`, and count them.
 
     That time must be longer than any transfer takes. Several processes may sweep at once. Raises
