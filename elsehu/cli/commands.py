@@ -19,6 +19,7 @@ COMMANDS = {
     "storage": "elsehu.cli.storage:storage",
     "config": "elsehu.cli.config:config",
     "plugins": "elsehu.cli.plugins:plugins",
+    "plugin": "elsehu.cli.plugin:plugin_group",
 }
 
 
