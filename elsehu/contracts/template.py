@@ -54,8 +54,8 @@ class ProviderTemplate:
     """A template as a provider has it, or is to have it.
 
     `body` and a text header hold variables: `{{1}}`, `{{2}}`… or, where `named`, `{{order_id}}`. `examples` are
-    values of the body's variables: in the order of their numbers, or in which their names first appear. `supported` is False for one that this
-    plugin can list but not send (a carousel, say).
+    values of the body's variables, in the order of their numbers, or in which their names first appear. `supported`
+    is False for one that this plugin can list but not send (a carousel, say).
     """
 
     name: str

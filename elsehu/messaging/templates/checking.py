@@ -129,12 +129,12 @@ def _button(button: TemplateButton, with_examples: bool) -> Iterator[FieldError]
 
 def _url(button: TemplateButton, with_examples: bool) -> Iterator[FieldError]:
     url = button.url or ""
-    before, place, _ = url.partition("{{1}}")
-    if BRACES.search(before if url.endswith("{{1}}") else url):
+    has_place = url.endswith("{{1}}")
+    if BRACES.search(url.removesuffix("{{1}}")):
         yield FieldError("url", "may hold one variable only, {{1}}, at its end")
-    if place and with_examples and not button.example:
+    if has_place and with_examples and not button.example:
         yield FieldError("example", "is needed: an example of what stands in the URL's variable")
-    if not place and button.example is not None:
+    if not has_place and button.example is not None:
         yield FieldError("example", "does not belong to a URL without a variable")
 
 
