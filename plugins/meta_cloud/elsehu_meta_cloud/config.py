@@ -77,12 +77,15 @@ class Settings(PluginModel):
     `messages_per_second` is its budget: 80, or 20 for a number that the WhatsApp Business app uses too.
     `media_hosts` are the hosts that the token may be shown to when a file is fetched, by https; `*.` stands for
     any name in front. One with a scheme (`http://127.0.0.1:9000`) is taken as it stands, for a stand-in.
+    `portfolio_id` is any text that tells business portfolios apart, where there are several here: the ids under which
+    Meta knows customers without a number mean other people in another portfolio.
     """
 
     base_url: str = "https://graph.facebook.com"
     version: str = "v24.0"
     messages_per_second: float = Field(default=80.0, gt=0, le=1000)
     media_hosts: tuple[str, ...] = META_HOSTS
+    portfolio_id: str | None = Field(default=None, min_length=1, max_length=40)
 
     @field_validator("base_url")
     @classmethod

@@ -9,6 +9,8 @@ import orjson
 
 from elsehu.plugin import Instance, InstanceStatus
 
+from .standin_fixtures import http, meta, running, world  # noqa: F401
+
 WEBHOOKS = Path(__file__).parent / "webhooks"
 APP_SECRET = "elsehu-sample-app-secret"
 VERIFY_TOKEN = "the-verify-token"

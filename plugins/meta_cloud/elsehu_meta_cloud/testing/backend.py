@@ -25,6 +25,12 @@ class Backend:
         self.files_url = ""
         self._chores: set[asyncio.Task[Any]] = set()
 
+    def reset(self) -> None:
+        """Forget all that happened, and every fault and limit."""
+        self.world = self.webhooks.world = World(self.options)
+        self.faults.clear()
+        self.limits.set(pair=None, throughput=None)
+
     def run(self, chore: Awaitable[Any]) -> "asyncio.Task[Any]":
         """Run something beside the requests."""
         task: asyncio.Task[Any] = asyncio.ensure_future(chore)

@@ -16,6 +16,7 @@ from .backend import Backend
 ACTIONS: dict[str, Callable[..., Any]] = {
     action.__name__: action
     for action in (
+        network.reset,
         network.add_person,
         network.write,
         network.store_file,

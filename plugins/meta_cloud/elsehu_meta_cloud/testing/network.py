@@ -15,6 +15,11 @@ from .sending import tell_status
 from .world import Delivered, Number, Person, RequestRecord, WebhookRecord
 
 
+def reset(backend: Backend) -> None:
+    """Begin anew, as it was at the start."""
+    backend.reset()
+
+
 def add_person(backend: Backend, **person: Any) -> None:
     """Add a customer, or change what is known of one."""
     people = backend.world.people

@@ -24,7 +24,7 @@ class Webhooks:
     """Delivers webhooks, each in a task of its own."""
 
     def __init__(self, world: World, options: Options) -> None:
-        self._world = world
+        self.world = world
         self._options = options
         self._client = httpx.AsyncClient(timeout=PATIENCE, trust_env=False)
         self._under_way: set[asyncio.Task[None]] = set()
@@ -43,12 +43,12 @@ class Webhooks:
 
     def post(self, waba_id: str, field: str, body: Any, number: Number | None) -> "asyncio.Task[None] | None":
         """Start delivering a whole body."""
-        account = self._world.accounts[waba_id]
+        account = self.world.accounts[waba_id]
         url = self._address(account, number if field in TO_THE_NUMBER else None)
-        if url is None or self._world.app.id not in account.subscribed:
+        if url is None or self.world.app.id not in account.subscribed:
             return None
         record = WebhookRecord(field, url, body)
-        self._world.webhooks.append(record)
+        self.world.webhooks.append(record)
         task = asyncio.create_task(self._deliver(record))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
@@ -73,7 +73,7 @@ class Webhooks:
 
     def _address(self, account: Account, number: Number | None) -> str | None:
         own = (number.callback or account.callback) if number else None
-        return own or self._world.app.callback
+        return own or self.world.app.callback
 
     async def _deliver(self, record: WebhookRecord) -> None:
         body = meta_json(record.body)
@@ -85,7 +85,7 @@ class Webhooks:
             await asyncio.sleep(self._options.retry_base * 2**attempt)
 
     async def _post(self, url: str, body: bytes) -> int:
-        headers = {"content-type": "application/json", "x-hub-signature-256": sign(self._world.app.secret, body)}
+        headers = {"content-type": "application/json", "x-hub-signature-256": sign(self.world.app.secret, body)}
         try:
             answer = await self._client.post(url, content=body, headers=headers)
         except httpx.HTTPError:
