@@ -10,7 +10,7 @@ from typing import Any
 from elsehu.plugin import Event, InstanceChanged, InstanceStatus
 
 from .flavours import Json, listed, mapping, whole
-from .number_events import limit_of, word
+from .number_events import tier_of, word
 from .parts import Value
 
 BANNED = "Meta has disabled this WhatsApp account. See Business Support Home at Meta, where a review can be asked for."
@@ -78,6 +78,6 @@ def _is_about(data: Json, value: Value) -> bool:
 
 def capability_updated(_: Value, part: Any) -> Iterator[Event]:
     """Read `business_capability_update`: how many new customers a day."""
-    limit = limit_of(mapping(part), "max_daily_conversations_per_business", "max_daily_conversation_per_phone")
-    if limit is not None:
-        yield InstanceChanged(None, health={"messagingLimit": limit})
+    tier = tier_of(mapping(part), "max_daily_conversations_per_business", "max_daily_conversation_per_phone")
+    if tier is not None:
+        yield InstanceChanged(None, health={"tier": tier})

@@ -1,7 +1,7 @@
 """What happens to the number itself: errors, quality, names, PINs. They change its health, not its status.
 
 Whether a number can send is asked of Meta every minute; only what Meta certainly has stopped is marked at once
-(account_events.py).
+(account_events.py). Words of health are those that asking gives (numbers.py).
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,8 @@ from .flavours import Json, mapping, text, whole
 from .parts import Value
 
 LONGEST_WORD = 300
+FLAGS = {"FLAGGED": "FLAGGED", "UNFLAGGED": "CONNECTED"}
+"""What a number is called, when Meta is asked, after an event."""
 
 
 def error_told(error: Json) -> InstanceChanged:
@@ -35,12 +37,9 @@ def quality_updated(_: Value, part: Any) -> Iterator[Event]:
     """Read `phone_number_quality_update`: the limit of new customers a day, and whether it is in danger."""
     data = mapping(part)
     event = (text(data.get("event")) or "").upper()
-    limit = limit_of(data, "max_daily_conversations_per_business", "current_limit")
-    health: dict[str, Any] = {} if limit is None else {"messagingLimit": limit}
-    if event in ("FLAGGED", "UNFLAGGED"):
-        health["flagged"] = True if event == "FLAGGED" else None
-    if event == "THROUGHPUT_UPGRADE":
-        health["throughput"] = "HIGH"
+    tier = tier_of(data, "max_daily_conversations_per_business", "current_limit")
+    told = {"tier": tier, "status": FLAGS.get(event), "throughput": "HIGH" if event == "THROUGHPUT_UPGRADE" else None}
+    health = {name: value for name, value in told.items() if value is not None}
     if health:
         yield InstanceChanged(None, health=health)
 
@@ -65,15 +64,18 @@ def security_changed(_: Value, part: Any) -> Iterator[Event]:
         yield InstanceChanged(None, health={"security": event})
 
 
-def limit_of(data: Json, *names: str) -> int | str | None:
-    """Return the first limit that `data` tells under one of `names`: a number, a tier's name, or `unlimited`."""
+def tier_of(data: Json, *names: str) -> str | None:
+    """Return the messaging limit under the first of `names` that tells one, as Meta calls it when it is asked.
+
+    Older bodies have the number of customers a day instead, -1 for any.
+    """
     for name in names:
-        limit = whole(data.get(name))
-        limit = -1 if data.get(name) in (-1, "-1") else limit
-        if limit is not None:
-            return "unlimited" if limit == -1 else limit
-        if word(data.get(name)):
-            return word(data.get(name))
+        limit = data.get(name)
+        count = -1 if limit in (-1, "-1") else whole(limit)
+        if count is not None:
+            return "TIER_UNLIMITED" if count < 0 else f"TIER_{count // 1000}K" if count >= 1000 else f"TIER_{count}"
+        if word(limit):
+            return word(limit)
     return None
 
 

@@ -161,9 +161,10 @@ HEALTH: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("account_review_update", {"decision": "approved"}, {"accountReview": "APPROVED"}),
     ("account_alerts", {"entity_type": "WABA", "entity_id": 1, "alert_info": ALERT}, {"alert": SHOWN_ALERT}),
     ("account_alerts", ALERT, {"alert": SHOWN_ALERT}),
-    ("business_capability_update", {"max_daily_conversations_per_business": 2000}, {"messagingLimit": 2000}),
-    ("business_capability_update", {"max_daily_conversation_per_phone": -1}, {"messagingLimit": "unlimited"}),
-    ("business_capability_update", {"max_daily_conversations_per_business": "TIER_2K"}, {"messagingLimit": "TIER_2K"}),
+    ("business_capability_update", {"max_daily_conversations_per_business": 2000}, {"tier": "TIER_2K"}),
+    ("business_capability_update", {"max_daily_conversations_per_business": "250"}, {"tier": "TIER_250"}),
+    ("business_capability_update", {"max_daily_conversation_per_phone": -1}, {"tier": "TIER_UNLIMITED"}),
+    ("business_capability_update", {"max_daily_conversations_per_business": "TIER_2K"}, {"tier": "TIER_2K"}),
 ]
 
 
@@ -184,14 +185,14 @@ def test_an_alert_about_one_number_is_that_numbers() -> None:
 
 
 NUMBER_HEALTH: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
-    ("phone_number_quality_update", {"event": "FLAGGED", "current_limit": "TIER_1K"}, {"messagingLimit": "TIER_1K"}),
-    ("phone_number_quality_update", {"event": "FLAGGED"}, {"flagged": True}),
-    ("phone_number_quality_update", {"event": "UNFLAGGED"}, {"flagged": None}),
+    ("phone_number_quality_update", {"event": "FLAGGED", "current_limit": "TIER_1K"}, {"tier": "TIER_1K"}),
+    ("phone_number_quality_update", {"event": "FLAGGED"}, {"status": "FLAGGED"}),
+    ("phone_number_quality_update", {"event": "UNFLAGGED"}, {"status": "CONNECTED"}),
     ("phone_number_quality_update", {"event": "THROUGHPUT_UPGRADE"}, {"throughput": "HIGH"}),
     (
         "phone_number_quality_update",
         {"event": "UPGRADE", "current_limit": "TIER_1K", "max_daily_conversations_per_business": "TIER_2K"},
-        {"messagingLimit": "TIER_2K"},
+        {"tier": "TIER_2K"},
     ),
     (
         "phone_number_name_update",
