@@ -246,8 +246,7 @@ class Dispatcher:
         strictest = dict(sorted(holds, key=lambda one: (one[0], one[1].instance_status is not None, one[1].hold_until)))
         for instance_id, verdict in strictest.items():
             assert verdict.hold_until is not None
-            status = InstanceStatus(verdict.instance_status) if verdict.instance_status else None
-            await instances.hold(uow, instance_id, verdict.hold_until, verdict.detail or "", status)
+            await instances.hold(uow, instance_id, verdict.hold_until, verdict.detail or "", verdict.instance_status)
 
     async def _learn(self, finished: Sequence[Result]) -> None:
         links = results.learned(finished)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from elsehu.contracts.errors import InstanceSick, OutcomeUnknown, Rejected, Retryable
+from elsehu.contracts.instance import InstanceStatus
 from elsehu.contracts.message import Mark, Status
 from elsehu.contracts.outbound import Sent
 from elsehu.settings import MessagingSettings
@@ -27,7 +28,7 @@ class Verdict:
     provider_code: str | None = None
     next_attempt_at: datetime | None = None
     hold_until: datetime | None = None
-    instance_status: str | None = None
+    instance_status: InstanceStatus | None = None
     counts_attempt: bool = True
     mark: Mark | None = None
 
@@ -65,9 +66,14 @@ def _hold(error: InstanceSick, now: datetime) -> Verdict:
         error.provider_code,
         next_attempt_at=now,
         hold_until=now + SICK_FOR,
-        instance_status=error.instance_status,
+        instance_status=_known(error.instance_status),
         counts_attempt=False,
     )
+
+
+def _known(status: str) -> InstanceStatus:
+    """Return what a plugin said that a number became. A word that says nothing holds its queue all the same."""
+    return InstanceStatus(status) if status in list(InstanceStatus) else InstanceStatus.DISCONNECTED
 
 
 def _retry(error: Retryable, attempts: int, age: timedelta, settings: MessagingSettings, now: datetime) -> Verdict:
