@@ -28,9 +28,9 @@ class Contact(Table, db=DIALECT, tablename="contacts"):
     """A customer. `name` is what our people wrote, `profile_name` what the provider shows.
 
     `profile_name_at` is when a message made it so; conversations know of later ones that show it (`named_at`).
-    `phone` holds canonical digits. `search_text` is name, phone and e-mail without accents or case. `consent_at` is
-    when the customer last told the provider whether they want marketing. `unreachable_at` is set while the provider
-    cannot deliver to them.
+    `phone` holds canonical digits. `search_text` is names, phone and e-mail without accents or case. `consent_at` is
+    the time of the last word on whether they want marketing, the customer's or ours. `unreachable_at` is set while the
+    provider cannot deliver to them.
     """
 
     id = UUID(primary_key=True, default=new_id)
@@ -54,7 +54,10 @@ class Contact(Table, db=DIALECT, tablename="contacts"):
 
 
 class ContactIdentity(Table, db=DIALECT, tablename="contact_identities"):
-    """One address of a contact. (kind, value, scope) is unique: no address has two contacts."""
+    """One address of a contact. (kind, value, scope) is unique: no address has two contacts.
+
+    Times are the provider's, of messages. What is seen again within an hour moves `last_seen_at` only where it decides.
+    """
 
     id = UUID(primary_key=True, default=new_id)
     contact_id = ForeignKey(Contact, on_delete=OnDelete.cascade, null=False, index=True)
@@ -63,7 +66,24 @@ class ContactIdentity(Table, db=DIALECT, tablename="contact_identities"):
     scope = Varchar(length=60, default="")
     address = Varchar(length=200)
     last_seen_at = Timestamptz(default=TimestamptzNow())
-    created_at = Timestamptz(default=TimestamptzNow())
+    first_seen_at = Timestamptz(default=TimestamptzNow())
+
+
+class IdentityNote(Table, db=DIALECT, tablename="identity_notes"):
+    """What is known of an address beyond whose it is.
+
+    Either whose it was `until` then (no contact: somebody's whom we do not know), or an `event` that tells of a person
+    whom nobody knows yet: it waits under each of its addresses.
+    """
+
+    id = BigSerial(primary_key=True)
+    kind = Varchar(length=12)
+    value = Varchar(length=200, index=True)
+    scope = Varchar(length=60, default="")
+    contact_id = ForeignKey(Contact, on_delete=OnDelete.cascade, null=True, index=True)
+    until = Timestamptz(default=None, null=True)
+    event = JSONB(default=None, null=True)
+    created_at = Timestamptz(default=TimestamptzNow(), index=True)
 
 
 class Conversation(Table, db=DIALECT, tablename="conversations"):

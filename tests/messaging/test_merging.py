@@ -11,7 +11,7 @@ from elsehu.contracts.message import Kind
 from elsehu.contracts.user import Caller, Role
 from elsehu.ids import new_id
 from elsehu.kernel import Kernel
-from elsehu.messaging.inbound.applying import Batch
+from elsehu.messaging.inbound.batch import Batch
 from elsehu.messaging.inbound.ingest import Ingest
 from elsehu.messaging.inbound.retrying import commit_batch
 from elsehu.messaging.outbound.drafts import Draft

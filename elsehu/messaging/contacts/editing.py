@@ -13,8 +13,7 @@ from elsehu.db import Row, UnitOfWork
 from elsehu.ids import new_id
 from elsehu.messaging.contacts.listing import kept_contact, tell_of_contact
 from elsehu.messaging.contacts.search import search_text
-from elsehu.messaging.inbound.identities import key_of
-from elsehu.messaging.inbound.locks import AddressesChanged, identity_key, lock
+from elsehu.messaging.inbound.locks import AddressesChanged, identity_key, key_of, lock
 from elsehu.messaging.inbound.merging import identities_of, merge
 from elsehu.messaging.schemas import ContactIn
 from elsehu.phones import parse_phone

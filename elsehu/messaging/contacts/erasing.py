@@ -1,8 +1,8 @@
 """Making a contact unrecognisable, as data-protection law gives people a right to.
 
-Erased in one transaction: name, phone, e-mail, tags and own fields, every address, what was said in all the
-contact's conversations (texts, payloads, previews, closing notes, reactions, what waited for those messages),
-and the files, whose bytes the next media sweep deletes. What other slices keep of the conversations is erased
+Erased in one transaction: names, phone, e-mail, tags and own fields, every address that they have or had, what
+was said in all the contact's conversations (texts, payloads, previews, closing notes, reactions, what waited for
+those messages), and the files, whose bytes the next media sweep deletes. What other slices keep of the conversations is erased
 by their `Eraser`s, in the same transaction. Rows, times, statuses and tabulations stay, so that reports do
 not change.
 
@@ -41,8 +41,9 @@ ERASE_CONTACTS = """
 WITH RECURSIVE same AS (
     SELECT $1::uuid AS id UNION SELECT c.id FROM same JOIN contacts c ON c.merged_into = same.id
 )
-UPDATE contacts c SET name = '', profile_name = '', profile_name_at = NULL, phone = NULL, email = NULL,
-    tags = '{}', custom = '{}', search_text = '', opted_out_at = NULL,
+UPDATE contacts c SET name = '', profile_name = '', profile_name_at = NULL, username = '', phone = NULL, email = NULL,
+    tags = '{}', custom = '{}', search_text = '', opted_out_at = NULL, consent_at = NULL,
+    unreachable_at = NULL, unreachable_reason = '',
     archived_at = coalesce(c.archived_at, now()), updated_at = now()
 FROM same WHERE c.id = same.id
 """
@@ -91,6 +92,7 @@ async def erase(uow: UnitOfWork, kernel: Kernel, contact_id: UUID) -> UUID:
     await _erase_conversations(uow, kernel, [row["id"] for row in rows])
     await uow.execute("DELETE FROM waiting_updates WHERE external_id = $1", conversation_key(kept))
     await uow.execute("DELETE FROM contact_identities WHERE contact_id = $1", kept)
+    await uow.execute("DELETE FROM identity_notes WHERE contact_id = $1", kept)
     await uow.execute(ERASE_CONTACTS, kept)
     return kept
 

@@ -20,7 +20,7 @@ from elsehu.phones import to_e164
 COLUMNS = """
 SELECT c.id, coalesce(nullif(c.name, ''), c.profile_name) AS name, c.phone, c.email, c.tags, c.custom,
        c.opted_out_at, c.created_at,
-       (SELECT json_agg(json_build_object('kind', i.kind, 'value', i.value) ORDER BY i.created_at, i.id)
+       (SELECT json_agg(json_build_object('kind', i.kind, 'value', i.value) ORDER BY i.first_seen_at, i.id)
         FROM contact_identities i WHERE i.contact_id = c.id) AS identities
 FROM contacts c
 """

@@ -11,6 +11,7 @@ def plain(text: str) -> str:
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold()
 
 
-def search_text(name: str, profile_name: str, phone: str | None, email: str | None) -> str:
+def search_text(name: str, profile_name: str, phone: str | None, email: str | None, username: str = "") -> str:
     """Return what a contact is searched by."""
-    return plain(" ".join(part for part in (name, profile_name, digits_of(phone or ""), email or "") if part))
+    parts = (name, profile_name, digits_of(phone or ""), email or "", username)
+    return plain(" ".join(part for part in parts if part))

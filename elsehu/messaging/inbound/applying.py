@@ -4,112 +4,56 @@ The order of steps: locks, people, conversations, echoes, messages, then what ch
 batch or waiting since earlier).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
-from elsehu.contracts.inbound import ConsentChanged, IdentitiesLinked, IdentityChanged, MessageArrived
-from elsehu.contracts.message import Direction, Identity
+from elsehu.contracts.inbound import MessageArrived
+from elsehu.contracts.message import Direction
 from elsehu.db import UnitOfWork
-from elsehu.messaging.inbound import arrivals, echoes, updates, waiting
+from elsehu.messaging.inbound import arrivals, echoes, updates, waiting, windows
 from elsehu.messaging.inbound.arrivals import Arrival
-from elsehu.messaging.inbound.identities import Called, NeedsMerge, People, Person
-from elsehu.messaging.inbound.locks import AddressesChanged, identity_key, lock, message_key
-from elsehu.messaging.inbound.merging import identities_of, merge
+from elsehu.messaging.inbound.batch import Arriving, Batch
+from elsehu.messaging.inbound.identities import Called, Person
+from elsehu.messaging.inbound.locks import lock
+from elsehu.messaging.inbound.meeting import CLOCK_SLACK, meet
 from elsehu.messaging.inbound.threads import Pair, Thread, Threads
 from elsehu.messaging.inbound.updates import Update
 from elsehu.messaging.inbound.waiting import Early
 
-CLOCK_SLACK = timedelta(minutes=5)
 
-
-@dataclass(frozen=True, slots=True)
-class Arriving:
-    """A message about to be applied: whose number it came to, its stored file, and its service window."""
-
-    instance_id: UUID
-    event: MessageArrived
-    media_id: UUID | None = None
-    window_hours: float | None = None
-
-
-@dataclass(slots=True)
-class Batch:
-    """The events of one transaction."""
-
-    messages: list[Arriving] = field(default_factory=list)
-    updates: list[tuple[UUID, Update]] = field(default_factory=list)
-    links: list[IdentitiesLinked] = field(default_factory=list)
-    changes: list[IdentityChanged] = field(default_factory=list)
-    consents: list[ConsentChanged] = field(default_factory=list)
-
-    def lock_keys(self) -> Iterator[int]:
-        """Yield the keys of everything that the batch concerns."""
-        for message in self.messages:
-            yield message_key(message.instance_id, message.event.external_id)
-            yield from map(identity_key, message.event.sender)
-        for instance_id, update in self.updates:
-            yield message_key(instance_id, update.external_id)
-        for link in self.links:
-            yield from map(identity_key, link.identities)
-
-
-async def apply(uow: UnitOfWork, batch: Batch, now: datetime) -> frozenset[int]:
+async def apply(uow: UnitOfWork, batch: Batch, now: datetime, more_locks: Collection[int] = ()) -> frozenset[int]:
     """Apply `batch`; returns the places in `batch.messages` that became new rows.
 
-    Raises NeedsMerge (see `apply_with_merge`) and ClosedMeanwhile (try again).
+    `more_locks` are held beside those of what the batch itself names. Raises NeedsLocks (try again with these) and
+    ClosedMeanwhile (try again).
     """
-    await lock(uow, batch.lock_keys())
-    people = await People.find(uow, _identities(batch))
-    persons = [people.person(one.event.sender, one.event.at) for one in batch.messages]
+    held = {*batch.lock_keys(), *more_locks}
+    await lock(uow, held)
+    met = await meet(uow, batch, now, held)
+    people, persons = met.people, met.persons
     await people.call(uow, list(_called(persons, batch.messages)))
-    _link(people, batch.links, now)
     threads = await Threads.find(uow, _pairs(persons, batch.messages))
-    placed, homeless = _place(batch.messages, persons, threads, now)
-    await people.save(uow, now)
+    placed, homeless = _place(batch, persons, threads, now)
+    await met.save(uow, batch)
     opened = await threads.save(uow)
     await waiting.park(uow, homeless)
     new = await _store(uow, batch, placed)
     await updates.apply(uow, batch.updates, now)
-    await _apply_homeless(uow, [pair for pair, _ in opened], now)
+    await windows.renew(uow, batch.updates, batch.windows)
+    await _apply_homeless(uow, [pair for pair, _ in opened], batch.windows, now)
     return new
-
-
-async def apply_with_merge(uow: UnitOfWork, batch: Batch, now: datetime, error: NeedsMerge) -> frozenset[int]:
-    """Apply `batch` after making one contact of each person's in `error`, holding the locks of all their addresses.
-
-    Raises AddressesChanged (try again), and what `apply` raises.
-    """
-    contacts = [contact_id for person in error.people for contact_id in person]
-    others = await identities_of(uow, contacts)
-    await lock(uow, [*batch.lock_keys(), *map(identity_key, others)])
-    if not set(await identities_of(uow, contacts)) <= set(others):
-        raise AddressesChanged
-    for person in error.people:
-        await merge(uow, person)
-    return await apply(uow, batch, now)
-
-
-def _identities(batch: Batch) -> Iterator[Identity]:
-    for message in batch.messages:
-        yield from message.event.sender
-    for link in batch.links:
-        yield from link.identities
 
 
 def _called(persons: Sequence[Person], messages: Sequence[Arriving]) -> Iterator[Called]:
     for person, message in zip(persons, messages, strict=True):
-        name = arrivals.shown_name(message.event)
-        if name:
-            yield person, name, message.event.at
-
-
-def _link(people: People, links: Sequence[IdentitiesLinked], now: datetime) -> None:
-    for link in links:
-        person = people.known(link.identities)
-        if person is not None:
-            people.link(person, link.identities, now)
+        event = message.event
+        if event.direction is Direction.INBOUND:
+            person.has_written(event.at)
+            name, username = arrivals.shown_name(event), arrivals.shown_username(event)
+            if name or username:
+                yield person, name, username, event.at
 
 
 def _pairs(persons: Sequence[Person], messages: Sequence[Arriving]) -> Iterator[Pair]:
@@ -119,14 +63,14 @@ def _pairs(persons: Sequence[Person], messages: Sequence[Arriving]) -> Iterator[
 
 
 def _place(
-    messages: Sequence[Arriving], persons: Sequence[Person], threads: Threads, now: datetime
+    batch: Batch, persons: Sequence[Person], threads: Threads, now: datetime
 ) -> tuple[Mapping[int, Arrival], Sequence[Early]]:
     """Find each message's conversation. What opens none and has none waits for one."""
     placed: dict[int, Arrival] = {}
     homeless: list[Early] = []
     latest = now + CLOCK_SLACK
     for place, (message, person) in sorted(
-        enumerate(zip(messages, persons, strict=True)), key=lambda one: not one[1][0].event.opens
+        enumerate(zip(batch.messages, persons, strict=True)), key=lambda one: not one[1][0].event.opens
     ):
         event = message.event if message.event.at <= latest else replace(message.event, at=latest)
         pair = (person.id, message.instance_id)
@@ -135,7 +79,9 @@ def _place(
             homeless.append(Early(message.instance_id, message.event, waiting.conversation_key(person.id)))
             person.is_changed = True  # no conversation notes when the name was seen
         else:
-            placed[place] = Arrival(message.instance_id, thread.id, event, message.media_id, _window(message, event))
+            is_customers = event.direction is Direction.INBOUND
+            window = windows.until(event.at, batch.windows.get(message.instance_id)) if is_customers else None
+            placed[place] = Arrival(message.instance_id, thread.id, event, message.media_id, window)
     return placed, homeless
 
 
@@ -145,12 +91,6 @@ def _thread(threads: Threads, pair: Pair, event: MessageArrived) -> Thread | Non
     if event.direction is Direction.OUTBOUND:
         return threads.of_outbound(pair, event.at)
     return threads.of_inbound(pair, event.at)
-
-
-def _window(message: Arriving, event: MessageArrived) -> datetime | None:
-    if message.window_hours is None or event.direction is not Direction.INBOUND:
-        return None
-    return event.at + timedelta(hours=message.window_hours)
 
 
 async def _store(uow: UnitOfWork, batch: Batch, placed: Mapping[int, Arrival]) -> frozenset[int]:
@@ -175,9 +115,9 @@ async def _waiting_for(uow: UnitOfWork, messages: Sequence[Arrival]) -> list[tup
     return [(instance_id, event) for instance_id, event in taken if not isinstance(event, MessageArrived)]
 
 
-async def _apply_homeless(uow: UnitOfWork, opened: Sequence[Pair], now: datetime) -> None:
+async def _apply_homeless(uow: UnitOfWork, opened: Sequence[Pair], hours: Mapping[UUID, float], now: datetime) -> None:
     """Apply what waited for the conversations that were just opened."""
     taken = await waiting.take(uow, [(instance, waiting.conversation_key(contact)) for contact, instance in opened])
     found = [Arriving(instance, event) for instance, event in taken if isinstance(event, MessageArrived)]
     if found:
-        await apply(uow, Batch(found), now)
+        await apply(uow, Batch(found, windows=dict(hours)), now)

@@ -95,6 +95,11 @@ def shown_name(event: MessageArrived) -> str:
     return (event.sender_name or "").strip()[:200] if event.direction is Direction.INBOUND else ""
 
 
+def shown_username(event: MessageArrived) -> str:
+    """Return the username that a customer's message shows, or nothing."""
+    return (event.sender_username or "").strip().removeprefix("@")[:200]
+
+
 async def store(uow: UnitOfWork, arrivals: Sequence[Arrival]) -> Stored:
     """Store `arrivals`; those that are there already change nothing."""
     if not arrivals:

@@ -7,7 +7,7 @@ one poisoned item sinks neither its neighbours nor its webhook.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -32,9 +32,8 @@ from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel
 from elsehu.messaging.conversations.typing import tell_typing
 from elsehu.messaging.inbound import attachments, raw_events
-from elsehu.messaging.inbound.applying import Arriving, Batch
 from elsehu.messaging.inbound.attachments import Files
-from elsehu.messaging.inbound.identities import NeedsMerge
+from elsehu.messaging.inbound.batch import Arriving, Batch
 from elsehu.messaging.inbound.raw_events import Dead, Raw
 from elsehu.messaging.inbound.retrying import apply_with_files, retrying
 from elsehu.messaging.templates import changes as templates
@@ -168,14 +167,14 @@ class Ingest:
     async def _transaction(self, work: Work) -> None:
         """Commit `work`, trying again where another transaction was in the way."""
 
-        async def write(uow: UnitOfWork, merge: NeedsMerge | None) -> None:
-            await self._write(uow, work, merge)
+        async def write(uow: UnitOfWork, more_locks: frozenset[int]) -> None:
+            await self._write(uow, work, more_locks)
 
         await retrying(self._kernel, write)
 
-    async def _write(self, uow: UnitOfWork, work: Work, merge: NeedsMerge | None) -> None:
+    async def _write(self, uow: UnitOfWork, work: Work, more_locks: frozenset[int]) -> None:
         batch = await self._batch(work)
-        await apply_with_files(uow, self._kernel, batch, work.items, work.files, merge=merge)
+        await apply_with_files(uow, self._kernel, batch, work.items, work.files, more_locks=more_locks)
         await self._write_instances(uow, work.items)
         await templates.apply(uow, self._kernel, _templates_in(work.items))
         await raw_events.keep(uow, [_raw_of(job) for job in work.jobs if job.keeps_raw])
@@ -183,13 +182,12 @@ class Ingest:
         await raw_events.bury(uow, [*work.dead, *broken])
 
     async def _batch(self, work: Work) -> Batch:
-        batch = Batch()
+        batch = Batch(windows=await self._windows({item.instance_id for item in work.items}))
         for item in work.items:
             match item.event:
                 case MessageArrived() as event:
                     file = work.files.get(id(event))
-                    window = await self._window(item.instance_id)
-                    batch.messages.append(Arriving(item.instance_id, event, file.id if file else None, window))
+                    batch.messages.append(Arriving(item.instance_id, event, file.id if file else None))
                 case IdentitiesLinked() as event:
                     batch.links.append(event)
                 case IdentityChanged() as event:
@@ -202,10 +200,14 @@ class Ingest:
                     batch.updates.append((item.instance_id, event))
         return batch
 
-    async def _window(self, instance_id: UUID) -> float | None:
-        instance = await self._kernel.part(Directory).get(instance_id)
-        spec = self._kernel.plugins.spec(instance.provider) if instance else None
-        return spec.window_hours if spec else None
+    async def _windows(self, instance_ids: Collection[UUID]) -> dict[UUID, float]:
+        directory, windows = self._kernel.part(Directory), {}
+        for instance_id in instance_ids:
+            instance = await directory.get(instance_id)
+            spec = self._kernel.plugins.spec(instance.provider) if instance else None
+            if spec and spec.window_hours is not None:
+                windows[instance_id] = spec.window_hours
+        return windows
 
     async def _write_instances(self, uow: UnitOfWork, items: Sequence[Item]) -> None:
         changes = [(item.instance_id, item.event) for item in items if isinstance(item.event, InstanceChanged)]

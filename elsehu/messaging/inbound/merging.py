@@ -10,7 +10,7 @@ from elsehu.events import Change
 from elsehu.messaging.contacts.listing import tell_of_contact
 from elsehu.messaging.inbound.waiting import conversation_key
 
-OLDEST_FIRST = "SELECT id FROM contacts WHERE id = ANY($1::uuid[]) AND merged_into IS NULL ORDER BY id FOR UPDATE"
+THERE = "SELECT id FROM contacts WHERE id = ANY($1::uuid[]) AND merged_into IS NULL ORDER BY id FOR UPDATE"
 IDENTITIES = "SELECT kind, value, scope, address FROM contact_identities WHERE contact_id = ANY($1::uuid[])"
 LOCK_CONVERSATIONS = """
 SELECT id, contact_id, instance_id, status, assigned_to FROM conversations
@@ -26,7 +26,13 @@ UPDATE contacts k SET
     phone = coalesce(k.phone, l.phone), email = coalesce(k.email, l.email),
     tags = ARRAY(SELECT DISTINCT t FROM unnest(k.tags || l.tags) t ORDER BY t),
     custom = (l.custom::jsonb || k.custom::jsonb),
-    opted_out_at = coalesce(k.opted_out_at, l.opted_out_at),
+    username = coalesce(nullif(k.username, ''), l.username),
+    (opted_out_at, consent_at) = (SELECT n.opted_out_at, n.at FROM (VALUES
+            (k.opted_out_at, coalesce(k.consent_at, k.opted_out_at)),
+            (l.opted_out_at, coalesce(l.consent_at, l.opted_out_at))
+        ) AS n(opted_out_at, at) ORDER BY n.at DESC NULLS LAST, n.opted_out_at NULLS LAST LIMIT 1),
+    unreachable_at = CASE WHEN l.unreachable_at IS NOT NULL THEN k.unreachable_at END,
+    unreachable_reason = CASE WHEN l.unreachable_at IS NOT NULL THEN k.unreachable_reason ELSE '' END,
     archived_at = NULL, search_text = k.search_text || ' ' || l.search_text, updated_at = now()
 FROM contacts l WHERE k.id = $1 AND l.id = $2
 """
@@ -78,13 +84,14 @@ async def identities_of(uow: UnitOfWork, contact_ids: Sequence[UUID]) -> list[Id
 
 
 async def merge(uow: UnitOfWork, contact_ids: Sequence[UUID]) -> None:
-    """Make one of the contacts: the oldest is kept, with everybody's addresses, conversations and messages.
+    """Make one of the contacts: the first is kept, with everybody's addresses, conversations and messages.
 
     The caller holds the locks of all their addresses. Those that somebody else merged meanwhile are passed over.
     """
-    rows = await uow.fetch(OLDEST_FIRST, list(contact_ids))
-    for row in rows[1:]:
-        await _merge_into(uow, rows[0]["id"], row["id"])
+    there = {row["id"] for row in await uow.fetch(THERE, list(contact_ids))}
+    kept, *lost = [contact_id for contact_id in dict.fromkeys(contact_ids) if contact_id in there]
+    for contact_id in lost:
+        await _merge_into(uow, kept, contact_id)
 
 
 async def _merge_into(uow: UnitOfWork, kept: UUID, lost: UUID) -> None:
@@ -92,6 +99,7 @@ async def _merge_into(uow: UnitOfWork, kept: UUID, lost: UUID) -> None:
     await _fold_open_conversations(uow, kept, lost)
     await uow.execute("UPDATE conversations SET contact_id = $1 WHERE contact_id = $2", kept, lost)
     await uow.execute("UPDATE contact_identities SET contact_id = $1 WHERE contact_id = $2", kept, lost)
+    await uow.execute("UPDATE identity_notes SET contact_id = $1 WHERE contact_id = $2", kept, lost)
     await uow.execute(REKEY_WAITING, conversation_key(kept), conversation_key(lost))
     await uow.execute(FILL, kept, lost)
     await uow.execute(

@@ -17,6 +17,7 @@ from elsehu.contracts.inbound import (
     StatusChanged,
 )
 from elsehu.db import UnitOfWork
+from elsehu.messaging.inbound import notes
 
 Waits = StatusChanged | MessageEdited | MessageDeleted | ReactionChanged | MessageArrived
 TYPES: dict[str, TypeAdapter[Any]] = {
@@ -89,5 +90,6 @@ async def take(uow: UnitOfWork, keys: Iterable[tuple[UUID, str]]) -> list[tuple[
 
 
 async def purge(uow: UnitOfWork, before: datetime) -> None:
-    """Drop what has waited since `before`: its message is not coming."""
+    """Drop what has waited since `before`: its message, or its person, is not coming."""
     await uow.execute(PURGE, before)
+    await notes.purge(uow, before)

@@ -11,10 +11,9 @@ from elsehu.contracts.inbound import Item, MessageArrived
 from elsehu.db import CONNECTION_LOST, UnitOfWork
 from elsehu.kernel import Kernel
 from elsehu.messaging.inbound import attachments, waiting
-from elsehu.messaging.inbound.applying import Arriving, Batch
+from elsehu.messaging.inbound.batch import Arriving, Batch
 from elsehu.messaging.inbound.attachments import Files
 from elsehu.messaging.inbound.history import History
-from elsehu.messaging.inbound.identities import NeedsMerge
 from elsehu.messaging.inbound.locks import lock, message_key
 from elsehu.messaging.inbound.retrying import apply_with_files, retrying
 from elsehu.tasks import together
@@ -91,14 +90,14 @@ class Settler:
     async def _settle_echo(self, instance_id: UUID, external_id: str) -> None:
         """Apply an echo anew: by now it matches a message of ours, or is one of its own, or it waits on."""
 
-        async def write(uow: UnitOfWork, merge: NeedsMerge | None) -> None:
+        async def write(uow: UnitOfWork, more_locks: frozenset[int]) -> None:
             await lock(uow, [message_key(instance_id, external_id)])
             early = await waiting.take(uow, [(instance_id, external_id)])
             echoes = [Item(instance, event) for instance, event in early if isinstance(event, MessageArrived)]
             others = [(instance, event) for instance, event in early if not isinstance(event, MessageArrived)]
             files = await attachments.prepare(self._kernel, echoes)
             batch = Batch([_arriving(echo, files) for echo in echoes], others)
-            await apply_with_files(uow, self._kernel, batch, echoes, files, merge=merge)
+            await apply_with_files(uow, self._kernel, batch, echoes, files, more_locks=more_locks)
 
         await retrying(self._kernel, write)
 
