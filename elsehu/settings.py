@@ -8,7 +8,16 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    PrivateAttr,
+    SecretStr,
+)
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 MIB = 1024 * 1024
@@ -43,6 +52,8 @@ RateText = Annotated[str, AfterValidator(_rate)]
 """A rate as the `limits` library writes it: `10/5minute`, `100 per hour`."""
 Texts = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
 """A list of texts."""
+Networks = Annotated[list[IPvAnyNetwork], NoDecode, BeforeValidator(_listed)]
+"""A list of networks, such as `10.0.0.0/8`."""
 PluginTables = Annotated[dict[str, Any], BeforeValidator(_plugin_tables)]
 """`[plugins]`: `enabled`, and one table for each plugin, which the plugin itself validates."""
 
@@ -125,6 +136,9 @@ class MediaSettings(Group):
     fetch_attempts: int = Field(8, ge=1)
     fetch_timeout: float = Field(120.0, gt=0)
     retention_days: float | None = Field(None, gt=0)
+    url_timeout: float = Field(30.0, gt=0, le=300)
+    url_networks: Networks = []
+    ffmpeg: str = "ffmpeg"
 
 
 class RealtimeSettings(Group):

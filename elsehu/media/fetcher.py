@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
@@ -14,12 +13,11 @@ from elsehu.db import CONNECTION_LOST, UnitOfWork
 from elsehu.kernel import Kernel
 from elsehu.media.attempts import GivenUp, Later, Outcome, ToFetch, attempt
 from elsehu.media.objects import StoredMedia, claim
+from elsehu.media.retention import Settled
 from elsehu.media.service import FETCH_SIGNAL
 from elsehu.tasks import together
 
 log = structlog.get_logger("elsehu.media")
-
-Settled = Callable[[UnitOfWork, Sequence[UUID]], Awaitable[None]]
 
 CONCURRENCY = 6
 PER_INSTANCE = 3

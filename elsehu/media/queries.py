@@ -8,6 +8,7 @@ from elsehu.contracts.outbound import OutboundMedia
 from elsehu.contracts.user import Caller
 from elsehu.db import Database, Row, UnitOfWork
 from elsehu.kernel import Kernel
+from elsehu.media.names import safe_name
 
 
 async def file_of(kernel: Kernel, media_id: UUID) -> Row:
@@ -30,23 +31,32 @@ async def sendable_upload(db: Database | UnitOfWork, caller: Caller, media_id: U
     return row
 
 
+async def find_rendition(db: Database | UnitOfWork, media_id: UUID, purpose: str) -> Row | None:
+    """Return a file in another form, if it was made: a row of `media_renditions`, with the file's name."""
+    return await db.fetch_row(_RENDITION, media_id, purpose)
+
+
 async def load(kernel: Kernel, media_id: UUID) -> OutboundMedia:
-    """Return a stored file for sending. Raises NotFound, or as `require_ready`."""
+    """Return a stored file for sending, a voice note in the form that was made of it.
+
+    Raises NotFound, or as `require_ready`.
+    """
     row = await file_of(kernel, media_id)
     require_ready(row)
+    sent = (await find_rendition(kernel.db, media_id, "voice") if row["is_voice"] else None) or row
 
     def stream() -> AsyncIterator[bytes]:
-        return kernel.plugins.storage_open(row["storage_key"], storage=row["storage"])
+        return kernel.plugins.storage_open(sent["storage_key"], storage=sent["storage"])
 
     async def read() -> bytes:
         return b"".join([chunk async for chunk in stream()])
 
     return OutboundMedia(
         id=row["id"],
-        mime_type=row["mime_type"],
-        file_name=row["file_name"],
-        size=row["size"],
-        sha256=row["sha256"],
+        mime_type=sent["mime_type"],
+        file_name=safe_name(sent["file_name"], sent["mime_type"]),
+        size=sent["size"],
+        sha256=sent["sha256"],
         read=read,
         stream=stream,
         is_voice=row["is_voice"],
@@ -76,6 +86,14 @@ def _may_send(caller: Caller, row: Row) -> bool:
     owners = {row["uploaded_by"], row["uploaded_by_key"]} - {None}
     return bool(owners) and (caller.sees_all or bool(owners & {caller.user_id, caller.api_key_id}))
 
+
+_RENDITION = """
+SELECT r.media_id AS id, r.mime_type, r.size, r.sha256, r.storage_key, r.storage,
+    regexp_replace(f.file_name, '[.][^.]*$', '') AS file_name
+FROM media_renditions r JOIN media_files f ON f.id = r.media_id
+WHERE r.media_id = $1 AND r.purpose = $2 AND f.state = 'ready'
+"""
+"""The name has no ending, so that it gets the one of the rendition's type."""
 
 _FILE = """
 SELECT

@@ -1,6 +1,6 @@
 """Files and objects that go: duplicates, files kept long enough, objects that belong to no file."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -8,27 +8,47 @@ from elsehu.db import UnitOfWork
 from elsehu.kernel import Kernel
 from elsehu.media.objects import delete_doomed
 
+Settled = Callable[[UnitOfWork, Sequence[UUID]], Awaitable[None]]
+"""Tells of files that have another state now."""
+
 BATCH = 100
 UNCLAIMED_AGE = timedelta(days=1)
 """After how long an object that no file claims is swept: longer than any transfer takes."""
 
 
+async def tell_nobody(uow: UnitOfWork, media_ids: Sequence[UUID]) -> None:
+    """Be the `Settled` of who has nothing to tell."""
+
+
 async def discard(uow: UnitOfWork, media_ids: Sequence[UUID]) -> None:
-    """Delete the rows of files that nothing needs (a duplicate's, say); the next sweep deletes their bytes."""
+    """Delete the rows of files that nothing needs (a duplicate's, say).
+
+    The next sweep deletes their bytes, and those of their renditions.
+    """
     await uow.execute(_DISCARD, list(media_ids))
 
 
-async def expire(kernel: Kernel, before: datetime) -> int:
+async def expire(kernel: Kernel, before: datetime, settled: Settled = tell_nobody) -> int:
     """Delete the bytes of all files made before an aware UTC time, mark them expired, and count them.
 
-    Works in small transactions, and beside others that do the same. Raises Unavailable where the storage
-    fails: what is marked by then is deleted by the next sweep.
+    `settled` is called with their ids in the transaction that marks them. Works in small transactions, and beside
+    others that do the same. Raises Unavailable where the storage fails: what is marked by then is deleted by the
+    next sweep.
     """
     expired = 0
-    while objects := await kernel.db.fetch(_EXPIRE, before, BATCH):
-        await delete_doomed(kernel, [(row["key"], row["storage"]) for row in objects])
-        expired += len(objects)
+    while files := await _expire_some(kernel, before, settled):
+        expired += files
     return expired
+
+
+async def _expire_some(kernel: Kernel, before: datetime, settled: Settled) -> int:
+    async with kernel.db.transaction() as uow:
+        old = [row["id"] for row in await uow.fetch(_OLD, before, BATCH)]
+        objects = await uow.fetch(_EXPIRE, old)
+        if old:
+            await settled(uow, old)
+    await delete_doomed(kernel, [(row["key"], row["storage"]) for row in objects])
+    return len(old)
 
 
 async def remove_orphans(kernel: Kernel, older_than: timedelta = UNCLAIMED_AGE) -> int:
@@ -38,6 +58,7 @@ async def remove_orphans(kernel: Kernel, older_than: timedelta = UNCLAIMED_AGE) 
     Unavailable where the storage fails; nothing is forgotten.
     """
     swept = 0
+    await kernel.db.execute(_LEFT)
     while doomed := await kernel.db.fetch(_DOOM, older_than, BATCH):
         await delete_doomed(kernel, [(row["key"], row["storage"]) for row in doomed])
         swept += len(doomed)
@@ -50,17 +71,31 @@ INSERT INTO unclaimed_objects (key, storage, since, doomed)
 SELECT storage_key, storage, '-infinity', true FROM gone WHERE storage_key IS NOT NULL
 """
 
+_OLD = """
+SELECT id FROM media_files
+WHERE state = 'ready' AND created_at < $1 ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
+"""
+
 _EXPIRE = """
 WITH old AS (
-    SELECT id, storage_key, storage FROM media_files
-    WHERE state = 'ready' AND created_at < $1 ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    SELECT id, storage_key, storage FROM media_files WHERE id = ANY($1)
 ), marked AS (
     UPDATE media_files SET state = 'expired', storage_key = NULL FROM old WHERE media_files.id = old.id
+), renditions AS (
+    DELETE FROM media_renditions WHERE media_id = ANY($1) RETURNING storage_key, storage
 )
 INSERT INTO unclaimed_objects (key, storage, since, doomed)
-SELECT storage_key, storage, '-infinity', true FROM old
+SELECT storage_key, storage, '-infinity', true
+FROM (SELECT storage_key, storage FROM old UNION ALL SELECT storage_key, storage FROM renditions) AS gone
 RETURNING key, storage
 """
+
+_LEFT = """
+WITH gone AS (DELETE FROM media_renditions WHERE media_id IS NULL RETURNING storage_key, storage)
+INSERT INTO unclaimed_objects (key, storage, since, doomed)
+SELECT storage_key, storage, '-infinity', true FROM gone
+"""
+"""Renditions whose file is gone: its row takes them along by leaving them without one."""
 
 _DOOM = """
 UPDATE unclaimed_objects SET doomed = true

@@ -17,6 +17,7 @@ from elsehu.kernel import Kernel
 from elsehu.media.names import content_disposition
 from elsehu.media.queries import file_of, require_ready
 from elsehu.media.ranges import Unsatisfiable, matches, requested_range
+from elsehu.media.thumbnails import thumbnail
 from elsehu.media.types import served_as, shown_inline
 
 log = structlog.get_logger("elsehu.media")
@@ -41,13 +42,19 @@ class StoredFile(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def serve(kernel: Kernel, media_id: UUID, request: Request) -> Response:
-    """Return the answer to a GET or HEAD of a file, whose right to see it was checked before.
+async def serve(kernel: Kernel, media_id: UUID, request: Request, *, small: bool = False) -> Response:
+    """Return the answer to a GET or HEAD of a file, or of a small picture of it; who may see it was checked before.
 
     Raises NotFound, Conflict (`media_pending`, `media_failed`) or Gone (`media_expired`, `media_lost`).
     """
+    if small:
+        return await _answer(kernel, await thumbnail(kernel, media_id), request)
     row = await file_of(kernel, media_id)
     require_ready(row)
+    return await _answer(kernel, row, request)
+
+
+async def _answer(kernel: Kernel, row: Row, request: Request) -> Response:
     headers = {**HARMLESS, "ETag": f'"{row["sha256"]}"', "Accept-Ranges": "bytes"}
     if matches(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)

@@ -15,6 +15,7 @@ SNIFF_BYTES = 8192
 
 OCTETS = "application/octet-stream"
 PLAIN = "text/plain"
+OGG = "audio/ogg"
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
 _LONGEST_TYPE = 127
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -60,7 +61,8 @@ _MARKUP = re.compile(rb"<(?:!doctype|html|head|body|script|iframe|svg|\?xml|[a-z
 ACTIVE = frozenset({"text/html", "image/svg+xml", "application/xml"})
 """Types that a browser would run: handed out as bytes to save, never to show."""
 
-_SHOWN = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "application/pdf", PLAIN})
+_PICTURES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+_SHOWN = _PICTURES | {"application/pdf", PLAIN}
 
 
 def detect(head: bytes, declared: str = "") -> str:
@@ -95,6 +97,16 @@ def fits(mime_type: str, kind: Kind) -> bool:
     if kind is Kind.STICKER:
         return mime_type == "image/webp"
     return kind is Kind.DOCUMENT or kind_of(mime_type) is kind
+
+
+def is_voice_note(head: bytes) -> bool:
+    """Whether an OGG file that begins with `head` holds OPUS in one channel (RFC 7845, section 5.1)."""
+    return head.startswith(b"OggS") and head[28:36] == b"OpusHead" and head[37:38] == b"\x01"
+
+
+def has_thumbnail(mime_type: str) -> bool:
+    """Whether a small picture of such a file can be made."""
+    return mime_type in _PICTURES
 
 
 def shown_inline(mime_type: str) -> bool:

@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from elsehu.http.schemas import ApiModel
+from elsehu.media.types import has_thumbnail
 
 
 class Media(ApiModel):
-    """A message's file. `url` hands it out when `state` is `ready`; the others are pending, failed, expired."""
+    """A message's file. `url` hands it out when `state` is `ready`; the others are pending, failed, expired.
+
+    `thumbnailUrl` hands out a small picture of it, where it is a picture and ready.
+    """
 
     id: str
     mime_type: str
@@ -15,6 +19,7 @@ class Media(ApiModel):
     file_name: str
     state: str
     url: str | None
+    thumbnail_url: str | None
 
 
 def media_view(row: Mapping[str, Any], url: str | None) -> dict[str, Any]:
@@ -26,7 +31,12 @@ def media_view(row: Mapping[str, Any], url: str | None) -> dict[str, Any]:
         "fileName": row["file_name"],
         "state": row["state"],
         "url": url,
+        "thumbnailUrl": f"{url}?thumbnail=true" if url and _is_shown_small(row) else None,
     }
+
+
+def _is_shown_small(row: Mapping[str, Any]) -> bool:
+    return row["state"] == "ready" and has_thumbnail(row["mime_type"])
 
 
 def media_url(message_id: object) -> str:

@@ -6,7 +6,9 @@ from typing import Any
 
 from elsehu.jobs import Job
 from elsehu.kernel import Kernel
+from elsehu.media import retention
 from elsehu.messaging.inbound import raw_events
+from elsehu.messaging.messages.views import media_settled
 from elsehu.messaging.templates.jobs import JOBS as TEMPLATES
 
 
@@ -17,4 +19,15 @@ async def purge_raw_events(kernel: Kernel, _: Mapping[str, Any]) -> None:
         await raw_events.purge(uow, before)
 
 
-JOBS: Sequence[Job] = (Job("messaging.purge_raw_events", purge_raw_events, "23 * * * *", "low"), *TEMPLATES)
+async def expire_files(kernel: Kernel, _: Mapping[str, Any]) -> None:
+    """Delete files that were kept for `[media] retention_days`, if that is set, and tell of their messages."""
+    days = kernel.settings.media.retention_days
+    if days is not None:
+        await retention.expire(kernel, kernel.now() - timedelta(days=days), media_settled)
+
+
+JOBS: Sequence[Job] = (
+    Job("messaging.purge_raw_events", purge_raw_events, "23 * * * *", "low"),
+    Job("messaging.expire_files", expire_files, "37 3 * * *", "low"),
+    *TEMPLATES,
+)

@@ -63,8 +63,14 @@ class MessageError(ApiModel):
     provider_code: str | None
 
 
+class MediaQuery(ApiModel):
+    """`thumbnail`: a small picture instead of the file, at most 320 pixels a side, as WebP."""
+
+    thumbnail: bool = False
+
+
 class MediaOut(ApiModel):
-    """A message's file."""
+    """A message's file. `thumbnailUrl` is there for pictures that are ready."""
 
     id: UUID
     mime_type: str
@@ -72,6 +78,7 @@ class MediaOut(ApiModel):
     file_name: str | None
     state: str
     url: str
+    thumbnail_url: str | None
 
 
 class ReactionOut(ApiModel):

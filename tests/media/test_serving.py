@@ -244,4 +244,5 @@ async def test_the_rest_shape(kernel: Kernel) -> None:
         "fileName": "a.png",
         "state": "ready",
         "url": "/api/messages/m1/media",
+        "thumbnailUrl": "/api/messages/m1/media?thumbnail=true",
     }

@@ -16,7 +16,7 @@ from elsehu.messaging.messages.views import message_not_found, message_views, re
 from elsehu.messaging.outbound import decisions
 from elsehu.messaging.outbound.schemas import SendMessage
 from elsehu.messaging.outbound.sending import send
-from elsehu.messaging.schemas import LONGEST_CLIENT_ID, MessageOut, MessagePage, Resolve
+from elsehu.messaging.schemas import LONGEST_CLIENT_ID, MediaQuery, MessageOut, MessagePage, Resolve
 
 JsonObject = dict[str, object]
 
@@ -42,13 +42,13 @@ async def get_message(call: Call[None, NoQuery]) -> JsonObject:
     return await require_message(call.kernel, call.caller, call.path_id())
 
 
-async def get_media(call: Call[None, NoQuery]) -> Response:
-    """Stream a message's file."""
+async def get_media(call: Call[None, MediaQuery]) -> Response:
+    """Stream a message's file, or a small picture of it: 404 `no_thumbnail` where there is none."""
     message = await require_message(call.kernel, call.caller, call.path_id())
     media = message["media"]
     if media is None:
         raise message_not_found()
-    return await serving.serve(call.kernel, UUID(media["id"]), call.request)
+    return await serving.serve(call.kernel, UUID(media["id"]), call.request, small=call.query.thumbnail)
 
 
 async def retry_message(call: Call[None, NoQuery]) -> JsonObject:
@@ -89,7 +89,7 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation(
         "GET", "/api/messages/{id}/media", get_media, "Download a message's file", "messages",
-        answer_media_type="application/octet-stream", refusals=(404, 409, 410, 416),
+        query=MediaQuery, answer_media_type="application/octet-stream", refusals=(404, 409, 410, 416),
     ),
     Operation(
         "POST", "/api/messages/{id}/retry", retry_message, "Send a failed message again", "messages",

@@ -31,12 +31,12 @@ async def draft(
     Raises Invalid, Conflict `window_closed`, and NotFound or Gone for its file.
     """
     limits.check(request, spec)
+    reply_to = await _reply_to(kernel, request)
     if request.kind is Kind.TEMPLATE:
         drafted = await _template(kernel, caller, request, spec, context)
     else:
         _require_window(kernel, request.kind, spec, context)
         drafted = await _content(kernel, caller, request, spec)
-    reply_to = await _reply_to(kernel, request)
     return replace(drafted, reply_to=reply_to, client_id=request.client_id)
 
 
@@ -62,14 +62,18 @@ def _kind_of_file(drafted: Draft) -> Kind:
 
 async def _content(kernel: Kernel, caller: Caller, request: SendMessage, spec: ProviderSpec) -> Draft:
     if request.kind in MEDIA_KINDS:
-        if request.media_url is not None:
-            raise Invalid("media_url_unsupported", "Upload the file with POST /api/media and send its mediaId.")
-        assert request.media_id is not None
-        await files.check(kernel, caller, request.media_id, request.kind, spec)
-        return Draft(request.kind, request.caption, media_id=request.media_id)
+        return Draft(request.kind, request.caption, media_id=await _file(kernel, caller, request, spec))
     if request.interactive is not None:
         return await _interactive(kernel, caller, request.interactive, spec)
     return Draft(request.kind, request.text, _payload(request))
+
+
+async def _file(kernel: Kernel, caller: Caller, request: SendMessage, spec: ProviderSpec) -> UUID:
+    if request.media_url is not None:
+        return await files.from_url(kernel, caller, str(request.media_url), request.kind, spec)
+    assert request.media_id is not None
+    await files.check(kernel, caller, request.media_id, request.kind, spec)
+    return request.media_id
 
 
 async def _interactive(kernel: Kernel, caller: Caller, message: Interactive, spec: ProviderSpec) -> Draft:

@@ -6,9 +6,12 @@ from elsehu.contracts.errors import FieldError, Invalid
 from elsehu.contracts.message import Kind
 from elsehu.contracts.plugin import ProviderSpec
 from elsehu.contracts.user import Caller
-from elsehu.db import Row
 from elsehu.kernel import Kernel
+from elsehu.media.by_url import fetch
+from elsehu.media.objects import drop
 from elsehu.media.queries import sendable_upload
+from elsehu.media.service import create, ready_file
+from elsehu.media.voice import voice_note
 
 FAMILIES = {
     Kind.IMAGE: ("image/",),
@@ -24,22 +27,47 @@ async def check(
 ) -> None:
     """Raise unless `caller` may send the file, and the provider takes it as `kind`.
 
-    NotFound and Gone as `sendable_upload`; Invalid (media_type_unsupported, media_too_large), naming `field`.
+    A voice note is converted where the provider demands it. NotFound and Gone as `sendable_upload`; Invalid
+    (media_type_unsupported, media_too_large, voice_format_unsupported, …), naming `field`.
     """
-    fits(await sendable_upload(kernel.db, caller, media_id), kind, spec, field)
+    row = await sendable_upload(kernel.db, caller, media_id)
+    require_family(row["mime_type"], kind, field)
+    if kind is Kind.AUDIO and row["is_voice"]:
+        row = await voice_note(kernel, row, spec.voice_types, field)
+    require_fit(row["mime_type"], row["size"], kind, spec, field)
 
 
-def fits(row: Row, kind: Kind, spec: ProviderSpec, field: str) -> None:
-    """Raise Invalid unless the provider takes the file of `row` as `kind`."""
-    wrong_type = [FieldError(field, "has the wrong type")]
-    if not row["mime_type"].startswith(FAMILIES.get(kind, ("",))):
-        detail = f"A file of {row['mime_type']} cannot be sent as {kind}; as a document it can."
-        raise Invalid("media_type_unsupported", detail, errors=wrong_type)
+async def from_url(kernel: Kernel, caller: Caller, url: str, kind: Kind, spec: ProviderSpec) -> UUID:
+    """Fetch a file to be sent as `kind`, and return its id. Raises Invalid and Unavailable."""
     limit = spec.media_limits.get(kind)
-    if limit and row["size"] > limit.max_bytes:
-        detail = f"{spec.name} takes at most {limit.max_bytes} bytes of {kind}; this file has {row['size']}."
+    ours = kernel.settings.media.max_bytes
+    stored = await fetch(kernel, url, min(ours, limit.max_bytes) if limit else ours)
+    try:
+        require_family(stored.mime_type, kind, "mediaUrl")
+        require_fit(stored.mime_type, stored.size, kind, spec, "mediaUrl")
+    except Invalid:
+        await drop(kernel, stored)
+        raise
+    file = ready_file(stored, caller=caller)
+    async with kernel.db.transaction() as uow:
+        await create(uow, [file])
+    return file.id
+
+
+def require_family(mime_type: str, kind: Kind, field: str) -> None:
+    """Raise Invalid where a file of this type is nothing that could be `kind` with any provider."""
+    if not mime_type.startswith(FAMILIES.get(kind, ("",))):
+        detail = f"A file of {mime_type} cannot be sent as {kind}; as a document it can."
+        raise Invalid("media_type_unsupported", detail, errors=[FieldError(field, "has the wrong type")])
+
+
+def require_fit(mime_type: str, size: int, kind: Kind, spec: ProviderSpec, field: str) -> None:
+    """Raise Invalid unless the provider takes a file of this type and size (bytes) as `kind`."""
+    limit = spec.media_limits.get(kind)
+    if limit and size > limit.max_bytes:
+        detail = f"{spec.name} takes at most {limit.max_bytes} bytes of {kind}; this file has {size}."
         raise Invalid("media_too_large", detail, errors=[FieldError(field, "is too large")])
-    if limit and limit.mime_types and row["mime_type"] not in limit.mime_types:
+    if limit and limit.mime_types and mime_type not in limit.mime_types:
         allowed = ", ".join(sorted(limit.mime_types))
-        detail = f"{spec.name} takes {kind} only as {allowed}; this file is {row['mime_type']}."
-        raise Invalid("media_type_unsupported", detail, errors=wrong_type)
+        detail = f"{spec.name} takes {kind} only as {allowed}; this file is {mime_type}."
+        raise Invalid("media_type_unsupported", detail, errors=[FieldError(field, "has the wrong type")])
