@@ -135,23 +135,23 @@ async def test_a_sent_of_what_was_sent_is_nothing_to_show(
 class TestOurOwnIdBesideTheirs:
     """A status may come before the answer to the send, or instead of it: our id in it says which message it is."""
 
-    @pytest.mark.parametrize("status", [SENT, FAILED, DELIVERED, READ])
     @pytest.mark.parametrize("was", [SENDING, UNCONFIRMED])
     async def test_it_settles_the_message_at_once(
-        self, kernel: Kernel, ingest: Ingest, conversation: UUID, number: UUID, was: Status, status: Status
+        self, kernel: Kernel, ingest: Ingest, conversation: UUID, number: UUID, was: Status
     ) -> None:
-        message_id = await queued(kernel, conversation, number)
-        claim = await becomes(kernel, message_id, was)
-        await deliver(ingest, number, told("EXT", status, 1, client_ref=str(message_id)))
-        row = await row_of(kernel, message_id)
-        assert (row["status"], row["external_id"], row["claimed_until"]) == (status, "EXT", None)
         error = OutcomeUnknown("send_timeout", "no answer")
         lost = judge_error(error, 1, timedelta(), kernel.settings.messaging, kernel.now())
-        await recorded(kernel, number, message_id, claim, lost)
-        await recorded(kernel, number, message_id, claim, judge_sent(Sent("EXT")))
-        row = await row_of(kernel, message_id)
-        assert (row["status"], row["external_id"]) == (status, "EXT")
-        assert row["error_code"] == ("failed at 1" if status is FAILED else None)
+        for status in (SENT, FAILED, DELIVERED, READ):
+            message_id, external_id = await queued(kernel, conversation, number), f"EXT-{status}"
+            claim = await becomes(kernel, message_id, was)
+            await deliver(ingest, number, told(external_id, status, 1, client_ref=str(message_id)))
+            row = await row_of(kernel, message_id)
+            assert (row["status"], row["external_id"], row["claimed_until"]) == (status, external_id, None)
+            await recorded(kernel, number, message_id, claim, lost)
+            await recorded(kernel, number, message_id, claim, judge_sent(Sent(external_id)))
+            row = await row_of(kernel, message_id)
+            assert (row["status"], row["external_id"]) == (status, external_id)
+            assert row["error_code"] == ("failed at 1" if status is FAILED else None)
         assert await kernel.db.fetch_value("SELECT count(*) FROM waiting_updates") == 0
 
     async def test_what_waited_under_their_id_follows_and_the_echo_is_no_second_message(
@@ -168,10 +168,10 @@ class TestOurOwnIdBesideTheirs:
         assert await kernel.db.fetch_value("SELECT count(*) FROM messages WHERE direction = 'OUTBOUND'") == 1
         assert await kernel.db.fetch_value("SELECT count(*) FROM waiting_updates") == 0
 
-    @pytest.mark.parametrize("ref", [str(new_id()), "another program's", "", "a" * 500])
-    async def test_anything_else_waits(self, kernel: Kernel, ingest: Ingest, number: UUID, ref: str) -> None:
-        await deliver(ingest, number, told("EXT", SENT, 1, client_ref=ref))
-        assert await kernel.db.fetch_value("SELECT count(*) FROM waiting_updates") == 1
+    async def test_anything_else_waits(self, kernel: Kernel, ingest: Ingest, number: UUID) -> None:
+        for count, ref in enumerate([str(new_id()), "another program's", "", "a" * 500], start=1):
+            await deliver(ingest, number, told(f"EXT{count}", SENT, 1, client_ref=ref))
+            assert await kernel.db.fetch_value("SELECT count(*) FROM waiting_updates") == count
 
     async def test_no_number_speaks_for_another(
         self, kernel: Kernel, ingest: Ingest, conversation: UUID, number: UUID
@@ -209,20 +209,16 @@ class TestAnAttemptBeforeTheLast:
 
     @pytest.mark.parametrize("ref", [False, True], ids=["by its id", "and by ours"])
     @pytest.mark.parametrize("now", [PENDING, SENDING, SENT])
-    @pytest.mark.parametrize(
-        ("status", "counts"), [(FAILED, False), (SENT, False), (DELIVERED, True), (READ, True)], ids=str
-    )
     async def test_only_that_it_arrived_counts(
-        self, kernel: Kernel, ingest: Ingest, number: UUID, retried: UUID,
-        status: Status, counts: bool, now: Status, ref: bool,
-    ) -> None:  # fmt: skip
+        self, kernel: Kernel, ingest: Ingest, number: UUID, retried: UUID, now: Status, ref: bool
+    ) -> None:
         if now is not PENDING:
             await becomes(kernel, retried, now, "NEW" if now is SENT else None)
-        await deliver(ingest, number, told("OLD", status, 9, client_ref=str(retried) if ref else None))
-        row = await row_of(kernel, retried)
-        assert row["status"] == (status if counts else now)
-        if now is SENT:
-            assert row["external_id"] == "NEW"
+        for status, comes_to in ((FAILED, now), (SENT, now), (DELIVERED, DELIVERED), (FAILED, DELIVERED), (READ, READ)):
+            await deliver(ingest, number, told("OLD", status, 9, client_ref=str(retried) if ref else None))
+            row = await row_of(kernel, retried)
+            assert row["status"] == comes_to, status
+        assert row["external_id"] == ("NEW" if now is SENT else "OLD")
 
     async def test_what_arrived_is_not_sent_again(
         self, kernel: Kernel, ingest: Ingest, number: UUID, retried: UUID
