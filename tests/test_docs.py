@@ -1,30 +1,43 @@
-"""What the documentation shows works: the provider in docs/plugins.md takes letters and sends them."""
+"""What docs/plugins.md shows works, and it leaves nothing out."""
 
-import json
+import dataclasses
+import os
 import re
-from collections.abc import Sequence
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import pytest
-
-from elsehu.contracts.errors import OutcomeUnknown, Rejected, Retryable, WebhookRejected
-from elsehu.contracts.http import Answer, AnswerLost, NotSent
-from elsehu.contracts.instance import Instance, InstanceStatus
-from elsehu.contracts.message import Identity, IdentityKind, Kind
-from elsehu.contracts.outbound import OutboundMessage
-from elsehu.contracts.webhook import Accepted, WebhookRequest
-from elsehu.ids import new_id
-from elsehu.plugins import Plugin, Plugins, installed, load_plugins
+from elsehu import hookspecs
+from elsehu.contracts import errors, inbound, instance, outbound, plugin, template, webhook
+from elsehu.plugins import installed, load_plugins
 from elsehu.settings import Settings
+from elsehu.testing.provider_suite import CHECKS, ProviderConformance
 
-GUIDE = Path(__file__).parent.parent / "docs" / "plugins.md"
-INSTANCE = Instance(
-    new_id(), "loft", "", "pigeon", {"loft_url": "http://loft", "token": "t"}, {}, {}, InstanceStatus.CONNECTED,
-    "http://here/hook", "s3cret",
-)  # fmt: skip
+from . import guide
+
+TEXT = guide.GUIDE.read_text()
+
+
+def test_the_provider_of_the_guide_passes_the_check(tmp_path: Path) -> None:
+    guide.install(tmp_path / "site", guide.files())
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    path = os.pathsep.join([str(tmp_path / "site"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-m", "elsehu", "plugin", "check", "pigeon"],
+        cwd=tmp_path,
+        env={**kept, "COLUMNS": "150", "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip().splitlines()[-1] in TEXT, "the guide shows another last line"
+    for check in CHECKS:
+        assert check.name.split()[0] in done.stdout
 
 
 @dataclass(frozen=True)
@@ -37,81 +50,39 @@ class Entry:
         return self.module
 
 
-class Http:
-    """Answers every request alike."""
-
-    def __init__(self, answer: Answer | Exception) -> None:
-        self.answer = answer
-        self.sent: list[Any] = []
-
-    async def request(self, method: str, url: str, **options: Any) -> Answer:
-        self.sent.append((method, url, options["json"], options["headers"]))
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-    def stream(self, *_: Any, **__: Any) -> Any:
-        raise NotImplementedError
-
-
-@pytest.fixture
-def plugins() -> Plugins:
-    code = next(block for block in re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.S))
+def test_what_the_guide_registers_can_be_registered() -> None:
+    [code] = [block for block in guide.code_blocks() if "register_routes" in block]
     module = ModuleType("elsehu_pigeon")
-    exec(compile(code, str(GUIDE), "exec"), module.__dict__)
-    settings = Settings(plugins={"enabled": ["pigeon", "storage_local"]})
-    found: dict[str, Sequence[Any]] = {**installed(), "pigeon": [Entry(module)]}
-    return load_plugins(settings, found)
-
-
-def pigeon(plugins: Plugins) -> Plugin:
-    plugin = plugins.provider("pigeon")
-    assert plugin is not None
-    return plugin
-
-
-def request(secret: str, body: Any) -> WebhookRequest:
-    return WebhookRequest("POST", {"x-pigeon-secret": secret}, {}, json.dumps(body).encode())
-
-
-def test_the_example_takes_letters_and_refuses_strangers(plugins: Plugins) -> None:
-    letter = {"id": "1", "from": "5585988887777", "at": "2026-11-23T12:00:00+00:00", "text": "coo"}
-    accepted = plugins.receive(
-        pigeon(plugins), request("s3cret", {"letters": [letter, {"id": 2}]}), [INSTANCE], [INSTANCE]
+    exec(compile(code, str(guide.GUIDE), "exec"), module.__dict__)
+    exec(
+        "from elsehu.plugin import PluginInfo\n@hookimpl\ndef plugin_info(): return PluginInfo('pigeon', 'x')",
+        module.__dict__,
     )
-    assert isinstance(accepted, Accepted)
-    normalized = plugins.normalize(pigeon(plugins), accepted)
-    assert [item.event.text for item in normalized.items] == ["coo"]  # type: ignore[union-attr]
-    assert len(normalized.broken) == 1
-    with pytest.raises(WebhookRejected):
-        plugins.receive(pigeon(plugins), request("wrong", {}), [INSTANCE])
-    assert plugins.normalize(pigeon(plugins), Accepted(b"\xff", [INSTANCE])).broken
+    settings = Settings(plugins={"enabled": ["pigeon", "storage_local"]})
+    plugins = load_plugins(settings, {**installed(), "pigeon": [Entry(module)]})  # type: ignore[list-item]
+    [(_, operation)] = plugins.registered("register_routes")
+    assert (operation.path, operation.creates) == ("/api/pigeon/lofts", True)
+    [(_, job)] = plugins.registered("register_jobs")
+    assert job.name == "pigeon.feed"
 
 
-@pytest.mark.parametrize(
-    ("answer", "error"),
-    [
-        (NotSent("refused"), Retryable),
-        (AnswerLost("timeout"), OutcomeUnknown),
-        (Answer(503, {}, b""), Retryable),
-        (Answer(400, {}, b""), Rejected),
-    ],
-)
-async def test_the_example_says_what_is_known_of_a_failed_send(
-    plugins: Plugins, answer: Answer | Exception, error: type[Exception]
-) -> None:
-    plugins.bind(Http(answer))
-    with pytest.raises(error):
-        await plugins.send(INSTANCE, message())
+def test_every_hook_is_in_the_guide() -> None:
+    hooks = [name for family in hookspecs.FAMILIES for name in vars(family) if not name.startswith("_")]
+    assert [name for name in hooks if f"{name}(" not in TEXT and f"`{name}`" not in TEXT] == []
 
 
-async def test_the_example_sends(plugins: Plugins) -> None:
-    http = Http(Answer(200, {}, b'{"id": "p1"}'))
-    plugins.bind(http)
-    assert (await plugins.send(INSTANCE, message())).external_id == "p1"
-    assert http.sent[0][:2] == ("POST", "http://loft/send")
+def test_every_field_of_every_value_is_in_the_guide() -> None:
+    modules: list[Any] = [errors, inbound, instance, outbound, plugin, template, webhook]
+    fields = [
+        (name, field.name)
+        for module in modules
+        for name, value in vars(module).items()
+        if dataclasses.is_dataclass(value) and value.__module__ == module.__name__ and name != "FieldError"
+        for field in dataclasses.fields(value)
+    ]
+    assert [(name, field) for name, field in fields if name not in TEXT or not re.search(rf"\b{field}\b", TEXT)] == []
 
 
-def message() -> OutboundMessage:
-    to = [Identity(IdentityKind.PHONE, "5585988887777", "5585988887777")]
-    return OutboundMessage(new_id(), "ref", to, Kind.TEXT, "hello")
+def test_everything_that_can_be_declared_is_in_the_guide() -> None:
+    names = [name for name in vars(ProviderConformance) if not name.startswith("_")]
+    assert [name for name in names if f"`{name}`" not in TEXT and f"`{name}(" not in TEXT] == []

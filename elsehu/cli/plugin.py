@@ -61,9 +61,7 @@ def _require_installed(name: str) -> None:
     entries = installed().get(name, [])
     if not entries:
         have = ", ".join(sorted(installed())) or _("none")
-        text = _(
-            "No plugin {!r} is installed beside this elsehu (installed: {}). In its folder, run `{} -m pip install -e .`."
-        )
+        text = _("No plugin {!r} is installed (there are: {}). Run `{} -m pip install -e .` in its folder.")
         raise ConfigError("plugin_not_found", text.format(name, have, sys.executable))
 
 
@@ -147,7 +145,7 @@ def _progress() -> Iterator[Any]:
 
 def _table(name: str, results: "Sequence[Result]", *, verbose: bool) -> Table:
     what = Column(_("What was seen, and what to do"), overflow="fold")
-    table = Table(_("Check"), _("Result"), what, title=_("Plugin {}").format(name), show_lines=True)
+    table = Table(_("Check"), _("Result"), what, title=_("Plugin {}").format(name))
     for one in results:
         advice = one.check.advice if verbose or one.outcome == "failed" else ""
         seen = "\n→ ".join(_escaped(text) for text in (one.detail, advice) if text)
