@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import permutations
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -74,7 +75,11 @@ def told(external_id: str, status: Status, seconds: float | None = None, **more:
     return StatusChanged(external_id, status, at, error_code=code, **more)
 
 
-TELLING = st.lists(st.tuples(st.sampled_from([SENT, SENT, FAILED, FAILED, *ARRIVED]), st.integers(1, 4)), max_size=5)
+def telling_of(statuses: Sequence[Status]) -> st.SearchStrategy[list[tuple[Status, int]]]:
+    return st.lists(st.tuples(st.sampled_from(statuses), st.integers(1, 4)), max_size=5)
+
+
+TELLING = telling_of([SENT, FAILED]) | telling_of([SENT, FAILED, *ARRIVED])
 
 
 def outcome(telling: Sequence[tuple[Status, int]]) -> tuple[Status, str | None]:
@@ -89,26 +94,45 @@ def outcome(telling: Sequence[tuple[Status, int]]) -> tuple[Status, str | None]:
     return SENT, None
 
 
+async def comes_to(
+    kernel: Kernel, ingest: Ingest, conversation: UUID, number: UUID, batches: Sequence[Sequence[tuple[Status, int]]]
+) -> dict[str, Any]:
+    """Return what becomes of a message of which the provider, having taken it, tells `batches`."""
+    message_id, external_id = await queued(kernel, conversation, number), f"EXT-{uuid4()}"
+    claim = await becomes(kernel, message_id, SENDING)
+    await recorded(kernel, number, message_id, claim, judge_sent(Sent(external_id, NOON)))
+    for batch in batches:
+        await deliver(ingest, number, *(told(external_id, status, at) for status, at in batch))
+    return await row_of(kernel, message_id)
+
+
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(telling=TELLING, order=st.randoms(use_true_random=False))
 async def test_any_order_in_any_batches_comes_to_the_same(
     kernel: Kernel, ingest: Ingest, conversation: UUID, number: UUID, telling: list[tuple[Status, int]], order: Any
 ) -> None:
-    message_id, external_id = await queued(kernel, conversation, number), f"EXT-{uuid4()}"
-    claim = await becomes(kernel, message_id, SENDING)
-    await recorded(kernel, number, message_id, claim, judge_sent(Sent(external_id, NOON)))
-    shuffled = [*telling, *telling[:1]]
+    shuffled, batches = [*telling, *telling[:1]], []
     order.shuffle(shuffled)
     while shuffled:
         size = order.randint(1, len(shuffled))
-        batch, shuffled = shuffled[:size], shuffled[size:]
-        await deliver(ingest, number, *(told(external_id, status, at) for status, at in batch))
-    row = await row_of(kernel, message_id)
+        batches.append([shuffled.pop() for _ in range(size)])
+    row = await comes_to(kernel, ingest, conversation, number, batches)
     assert (row["status"], row["error_code"]) == outcome(telling)
     assert row["status_rank"] == RANK[Status(row["status"])]
     for column, meaning in {"delivered_at": ARRIVED, "read_at": (READ, PLAYED)}.items():
         times = [NOON + timedelta(seconds=at) for status, at in telling if status in meaning]
         assert row[column] == min(times, default=None)
+
+
+async def test_a_provider_that_recovers_is_believed_whatever_comes_first(
+    kernel: Kernel, ingest: Ingest, conversation: UUID, number: UUID
+) -> None:
+    recovers = [(SENT, 1), (FAILED, 2), (SENT, 3)]
+    fails_again = [(FAILED, 2), (SENT, 3), (FAILED, 4)]
+    for telling, status in ((recovers, SENT), (fails_again, FAILED)):
+        for order in permutations(telling):
+            row = await comes_to(kernel, ingest, conversation, number, [[one] for one in order])
+            assert (row["status"], row["error_code"]) == (status, None if status is SENT else "failed at 4"), order
 
 
 async def test_a_sent_without_a_time_lifts_no_failure(
