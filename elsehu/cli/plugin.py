@@ -89,10 +89,10 @@ def _declared(name: str) -> Any:
 
 def _undeclared(name: str) -> str:
     text = _(
-        "{name} declares no stand-in, so only the checks that need none are run. To have all of them, write a "
+        "{name} declares nothing, so only the checks that need no declaration are run. For a provider, write a "
         "ProviderConformance (docs/plugins.md, The declaration) and name it in pyproject.toml:\n\n"
         '    [project.entry-points."{group}"]\n    {name} = "package.module:Class"\n\n'
-        "then install the package again.\n"
+        "then install the package again. (A storage is checked in its tests, by elsehu.testing.storage_suite.)\n"
     )
     return text.format(name=name, group=GROUP)
 
@@ -165,9 +165,7 @@ def _tell_traces(results: "Sequence[Result]") -> None:
             click.echo(f"\n--- {one.check.name}\n{one.trace}", err=True)
 
 
-def _passed(name: str, results: "Sequence[Result]", declared: Any) -> str:
+def _passed(name: str, results: "Sequence[Result]", whole: bool) -> str:
     skipped = sum(one.outcome == "skipped" for one in results)
-    if declared is None:
-        return _("{} passes the {} checks that need no declaration.").format(name, len(results))
-    text = _("{} conforms: {} checks passed, {} had nothing to check.")
+    text = _("{} conforms: {} checks passed, {} had nothing to check.") if whole else _("{}: {} passed, {} skipped.")
     return text.format(name, len(results) - skipped, skipped)

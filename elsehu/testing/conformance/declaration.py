@@ -90,6 +90,7 @@ class ProviderConformance:
         customers: phones of two customers, digits with the country code, that the stand-in takes messages for.
         failures: at least one for each of Retryable, Rejected and InstanceSick.
         signs_body: whether the proof covers the body (None: the suite finds out).
+        id_format: how the provider's message ids look, with `{}` for what makes one different (`wamid.{}`).
     """
 
     plugin: ClassVar[str]
@@ -98,6 +99,7 @@ class ProviderConformance:
     customers: ClassVar[Sequence[str]] = ("5511988887777", "5511977776666")
     failures: ClassVar[Sequence[Failure]] = ()
     signs_body: ClassVar[bool | None] = None
+    id_format: ClassVar[str] = "{}"
 
     def standin(self) -> AbstractAsyncContextManager[Any]:
         """Run the stand-in of the provider's API on loopback while the block lasts; give any object that holds it."""

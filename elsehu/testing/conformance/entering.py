@@ -134,7 +134,12 @@ async def _bodies(house: House, moment: Any) -> list[Any]:
     """Return the same bodies for every house: the declared payloads, and messages of two customers."""
     instance = await house.instance()
     letters = [
-        Written(f"order-{number}", house.declared.customers[number % 2], f"message {number}", at)
+        Written(
+            house.declared.id_format.format(f"order{number}"),
+            house.declared.customers[number % 2],
+            f"message {number}",
+            at,
+        )
         for number in range(6)
         for at in [(moment - timedelta(seconds=60 - number)).replace(microsecond=0)]
     ]

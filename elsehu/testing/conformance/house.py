@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 from redis.asyncio import Redis
@@ -136,7 +136,8 @@ class House:
         self._written += 1
         text = text or f"conformance {self._written} {new_token(6)}"
         at = (at or self.server.kernel.now()).replace(microsecond=0)
-        return Written(f"conf-{self._written}-{new_token(8)}", self.declared.customers[customer], text, at)
+        external_id = self.declared.id_format.format(f"conf{self._written}{uuid4().hex[:12]}")
+        return Written(external_id, self.declared.customers[customer], text, at)
 
     async def genuine(self, body: Any) -> Webhook:
         """Return the genuine webhook with a declared body; its proofs must be seen nowhere from now on."""
