@@ -8,7 +8,7 @@ from elsehu.plugin import Instance, PluginContext, ProviderError, Rejected
 from .client import Graph, account_id, number_id
 from .failures import Json
 from .flavours import listed, mapping, text
-from .numbers import app_url, callback
+from .numbers import app_url, callback, reaches_us
 
 OBJECT = "whatsapp_business_account"
 FIELDS = (
@@ -70,38 +70,45 @@ async def clear_callback(graph: Graph, instance: Instance, said: Json) -> None:
         await graph.ask("POST", number_id(instance), body={"webhook_configuration": {"override_callback_uri": ""}})
 
 
-async def set_app_callback(context: PluginContext, graph: Graph, instance: Instance) -> str:
+async def set_app_callback(context: PluginContext, graph: Graph, instance: Instance, said: Json) -> str:
     """Have the app tell us of templates and accounts; return what an admin has still to do, or nothing.
 
     An address that the app has already is left alone: other programs may live by it.
     """
-    app_id = instance.credentials.get("app_id")
-    if app_id is None:
-        return ""
-    url, token = app_url(instance), f"{app_id}|{instance.credentials['app_secret'][0]}"
+    url = app_url(instance)
+    if instance.credentials.get("app_id") is None:
+        known = text(mapping(said.get("webhook_configuration")).get("application"))
+        return "" if reaches_us(instance, known) else _by_hand(url, "or give credentials.appId and connect again")
     try:
-        answer = await graph.ask("GET", f"{app_id}/subscriptions", token=token)
-        ours = [one for one in map(mapping, listed(answer, "data")) if one.get("object") == OBJECT]
-        other = next((one for one in ours if text(one.get("callback_url")) not in (None, url)), None)
-        if other is None and not _has_all(ours):
-            await graph.ask("POST", f"{app_id}/subscriptions", body=_subscription(instance, url), token=token)
+        await _subscribe_app(graph, instance, url)
     except ProviderError as error:
         context.log("meta_app_callback_failed", instance=str(instance.id), code=error.code)
-        return f"News of templates and account do not come: set the app's callback URL at Meta to {url} by hand."
-    return (
-        f"News of templates and account go elsewhere: Meta's app has another callback URL than {url}." if other else ""
-    )
+        return _by_hand(url, f"for it could not be set from here ({error.detail})")
+    return ""
+
+
+def _by_hand(url: str, otherwise: str) -> str:
+    return f"News of templates and account do not come: set {url} as callback URL of the app at Meta, {otherwise}."
+
+
+async def _subscribe_app(graph: Graph, instance: Instance, url: str) -> None:
+    """Set the app's address and fields, where none are set or fields are missing. Raises ProviderError."""
+    app_id = str(instance.credentials["app_id"])
+    token = f"{app_id}|{instance.credentials['app_secret'][0]}"
+    answer = await graph.ask("GET", f"{app_id}/subscriptions", token=token)
+    ours = [one for one in map(mapping, listed(answer, "data")) if one.get("object") == OBJECT]
+    if not all(reaches_us(instance, text(one.get("callback_url"))) for one in ours):
+        raise Rejected("webhook_elsewhere", "the app has another callback URL, by which other programs may live")
+    if not _has_all(ours):
+        wanted = {
+            "object": OBJECT,
+            "callback_url": url,
+            "verify_token": str(instance.credentials["verify_token"]),
+            "fields": ",".join(FIELDS),
+        }
+        await graph.ask("POST", f"{app_id}/subscriptions", body=wanted, token=token)
 
 
 def _has_all(subscriptions: list[Json]) -> bool:
     names = {text(mapping(field).get("name")) for one in subscriptions for field in listed(one, "fields")}
     return names.issuperset(FIELDS)
-
-
-def _subscription(instance: Instance, url: str) -> Json:
-    return {
-        "object": OBJECT,
-        "callback_url": url,
-        "verify_token": str(instance.credentials["verify_token"]),
-        "fields": ",".join(FIELDS),
-    }

@@ -10,7 +10,7 @@ from elsehu.plugin import Instance, InstanceReport, InstanceSick, InstanceStatus
 from . import callbacks, refusals
 from .client import graph_of
 from .errors import LIMITED
-from .numbers import ask_number, report_of
+from .numbers import ask_number, heard, report_of
 
 DISCONNECTED = "disconnected"
 """Key of the kept state: a person disconnected the number here."""
@@ -27,9 +27,8 @@ async def connect(context: PluginContext, instance: Instance) -> InstanceReport:
     said = await ask_number(graph, context.cache, instance)
     await callbacks.subscribe(graph, instance)
     unheard = await callbacks.set_callback(graph, instance, said)
-    by_hand = await callbacks.set_app_callback(context, graph, instance)
-    heard = {**said, **({} if unheard else {"webhook_configuration": {"phone_number": instance.webhook_url}})}
-    report = report_of(instance, heard, refused=None)
+    by_hand = await callbacks.set_app_callback(context, graph, instance, said)
+    report = report_of(instance, said if unheard else heard(instance, said), refused=None)
     is_working = report.status is InstanceStatus.CONNECTED
     detail = (unheard or report.detail or by_hand) if is_working else report.detail
     return replace(report, detail=detail, state={DISCONNECTED: None})

@@ -123,6 +123,12 @@ def callback(said: Json) -> str | None:
     return next((url for level in narrowest_first if (url := text(configured.get(level)))), None)
 
 
+def heard(instance: Instance, said: Json) -> Json:
+    """Return what Meta says of the number once its own address is set to ours."""
+    configured = {**mapping(said.get("webhook_configuration")), "phone_number": instance.webhook_url}
+    return {**said, "webhook_configuration": configured}
+
+
 def reaches_us(instance: Instance, url: str | None) -> bool:
     """Whether `url` is the number's own address here, or the one for all numbers."""
     return url is not None and url.rstrip("/") in (instance.webhook_url, app_url(instance), _short_app_url(instance))
@@ -148,7 +154,6 @@ def _unheard(instance: Instance, said: Json) -> str:
 
 def _health(instance: Instance, said: Json) -> dict[str, Any]:
     """Return what admins see beside the status."""
-    is_told = "webhook_configuration" in said
     return {
         "status": text(said.get("status")),
         "quality": text(said.get("quality_rating")),
@@ -159,8 +164,15 @@ def _health(instance: Instance, said: Json) -> dict[str, Any]:
         "codeVerification": text(said.get("code_verification_status")),
         "mode": text(said.get("account_mode")),
         "canSend": _may_send(said),
-        "webhook": ("here" if reaches_us(instance, callback(said)) else "elsewhere") if is_told else None,
+        "webhook": _where(instance, said, callback(said)),
+        "appWebhook": _where(instance, said, text(mapping(said.get("webhook_configuration")).get("application"))),
     }
+
+
+def _where(instance: Instance, said: Json, url: str | None) -> str | None:
+    if "webhook_configuration" not in said:
+        return None
+    return "here" if reaches_us(instance, url) else "elsewhere" if url else "nowhere"
 
 
 def _list(value: Any) -> Sequence[Any]:
