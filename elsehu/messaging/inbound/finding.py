@@ -19,11 +19,14 @@ JOIN messages m ON m.instance_id = u.instance_id AND m.external_id = u.external_
 FIND_ELSEWHERE = """
 SELECT u.place, m.id, m.status, m.external_id, f.id IS NOT NULL AS is_former
 FROM unnest($1::uuid[], $2::text[], $3::uuid[]) WITH ORDINALITY AS u(instance_id, external_id, ref, place)
-LEFT JOIN former_message_ids f ON f.instance_id = u.instance_id AND f.external_id = u.external_id
+LEFT JOIN LATERAL (
+    SELECT id, message_id FROM former_message_ids o
+    WHERE o.instance_id = u.instance_id AND o.external_id = u.external_id LIMIT 1
+) f ON TRUE
 JOIN messages m ON m.id = coalesce(f.message_id, u.ref)
 WHERE m.instance_id = u.instance_id AND m.direction = 'OUTBOUND'
 """
-"""Asked only for what the first look missed."""
+"""Asked only for what the first look missed. The LIMIT has every plan look former ids up by their key."""
 
 NAME = """
 UPDATE messages m SET external_id = n.external_id FROM unnest($1::uuid[], $2::text[]) AS n(id, external_id)

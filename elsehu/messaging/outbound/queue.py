@@ -70,9 +70,10 @@ WITH wanted AS (
     ) head
 ), paid AS (
     UPDATE conversations v SET paced_until = greatest(v.paced_until, $1) + wanted.gap
-    FROM wanted WHERE v.id = wanted.conversation_id
+    FROM wanted WHERE v.id = wanted.conversation_id AND v.id = ANY(ARRAY(SELECT conversation_id FROM wanted))
 ), {CLAIMED}"""  # noqa: S608
-"""Conversations are not waited for: whoever stores what comes in holds them, and may want our messages."""
+"""Conversations are not waited for: whoever stores what comes in holds them, and may want our messages. The ANY says
+what the join says already, but in a way that has every plan look the conversations up by their key."""
 
 NEXT_DUE = """
 SELECT min(m.next_attempt_at) FROM messages m JOIN service_instances i ON i.id = m.instance_id
