@@ -1,5 +1,6 @@
 """Contact cards that somebody shares: everything in them may be missing, even the name."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from elsehu.plugin import Kind
@@ -9,7 +10,15 @@ from .identities import shown
 from .structured import Content
 
 MOST_CARDS = 300
-KEPT = ("emails", "urls", "addresses", "birthday", "vcard")
+KEPT = ("emails", "urls", "birthday", "vcard")
+NAME_PARTS = {
+    "prefix": "prefix",
+    "first_name": "firstName",
+    "middle_name": "middleName",
+    "last_name": "lastName",
+    "suffix": "suffix",
+}
+ORGANIZATION = {"company": "organization", "department": "department", "title": "title"}
 
 
 def contacts(value: Any) -> Content:
@@ -26,13 +35,23 @@ def _card(card: Json) -> Json:
     found = {
         "name": shown(name.get("formatted_name")) or shown(" ".join(part for part in parts if part)) or "",
         "phones": [_phone(mapping(one)) for one in listed(card, "phones")],
-        "organization": text(organization.get("company")),
+        **_renamed(name, NAME_PARTS),
+        **_renamed(organization, ORGANIZATION),
         "email": _first(emails, "email"),
         "url": _first(urls, "url"),
         "origin": text(card.get("origin")),
+        "addresses": [_address(mapping(one)) for one in listed(card, "addresses")] or None,
         **{kept: card[kept] for kept in KEPT if card.get(kept)},
     }
     return {key: value for key, value in found.items() if value is not None}
+
+
+def _renamed(values: Json, names: Mapping[str, str]) -> Json:
+    return {ours: found for theirs, ours in names.items() if (found := text(values.get(theirs)))}
+
+
+def _address(address: Json) -> Json:
+    return {"countryCode" if name == "country_code" else name: value for name, value in address.items()}
 
 
 def _phone(phone: Json) -> Json:

@@ -65,6 +65,8 @@ def changed_address(old: str, new: str, at: int) -> Essence:
 
 ROBIN = {
     "name": "Robin Placeholder",
+    "firstName": "Robin",
+    "lastName": "Placeholder",
     "phones": [
         {"phone": "+44 7700 900456", "type": "CELL", "waId": "447700900456"},
         {"phone": "+44 20 7946 0999", "type": "WORK"},

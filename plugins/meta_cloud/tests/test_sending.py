@@ -120,6 +120,46 @@ WIRE: list[tuple[str, OutboundMessage, Any]] = [
         {"latitude": 0, "longitude": -46.6, "name": "Av. Paulista", "address": "Av. Paulista"},
     ),
     (
+        "a card with all that it may hold",
+        outbound(
+            Kind.CONTACTS,
+            payload={
+                "contacts": [
+                    {
+                        "name": "Dr. Ana Lima",
+                        "prefix": "Dr.",
+                        "firstName": "Ana",
+                        "lastName": "Lima",
+                        "organization": "Loja",
+                        "department": "Vendas",
+                        "title": "Chefe",
+                        "birthday": "1990-02-28",
+                        "phones": [],
+                        "email": "ana@example.com",
+                        "emails": [{"email": "ana@example.com", "type": "HOME"}, {"email": "a@loja.example"}],
+                        "urls": [{"url": "https://ana.example", "type": "HOME"}],
+                        "addresses": [{"street": "R. A, 1", "city": "Recife", "zip": "50000", "countryCode": "BR"}],
+                    }
+                ]
+            },
+        ),
+        [
+            {
+                "name": {
+                    "formatted_name": "Dr. Ana Lima",
+                    "prefix": "Dr.",
+                    "first_name": "Ana",
+                    "last_name": "Lima",
+                },
+                "org": {"company": "Loja", "department": "Vendas", "title": "Chefe"},
+                "birthday": "1990-02-28",
+                "emails": [{"email": "ana@example.com", "type": "HOME"}, {"email": "a@loja.example"}],
+                "urls": [{"url": "https://ana.example", "type": "HOME"}],
+                "addresses": [{"street": "R. A, 1", "city": "Recife", "zip": "50000", "country_code": "BR"}],
+            }
+        ],
+    ),
+    (
         "cards",
         outbound(
             Kind.CONTACTS,

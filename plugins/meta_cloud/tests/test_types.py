@@ -70,6 +70,8 @@ TYPES: list[tuple[str, Any, Seen]] = [
                 "contacts": [
                     {
                         "name": "Ana B",
+                        "firstName": "Ana",
+                        "lastName": "B",
                         "phones": [{"phone": "+447700900456", "type": None, "waId": "447700900456"}],
                         "vcard": "V",
                     }

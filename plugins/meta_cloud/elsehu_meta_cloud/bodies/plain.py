@@ -65,18 +65,43 @@ def file_of(message: OutboundMessage) -> OutboundMedia:
     return message.media
 
 
+NAME_PARTS = {
+    "prefix": "prefix",
+    "firstName": "first_name",
+    "middleName": "middle_name",
+    "lastName": "last_name",
+    "suffix": "suffix",
+}
+ORGANIZATION = {"organization": "company", "department": "department", "title": "title"}
+ADDRESS = {one: one for one in ("street", "city", "state", "zip", "country", "type")} | {"countryCode": "country_code"}
+
+
 def _card(card: Json) -> dict[str, Any]:
     """Return one card. Beside the whole name one part of it is demanded: the whole stands for it too."""
     phones = [_phone(phone) for phone in card.get("phones") or ()]
     name = card.get("name") or (phones[0]["phone"] if phones else "")
-    lists = {
+    parts = _renamed(card, NAME_PARTS)
+    known = {
         "phones": phones,
-        "emails": [{"email": card["email"]}] if card.get("email") else [],
-        "urls": [{"url": card["url"]}] if card.get("url") else [],
+        "emails": _several(card, "email"),
+        "urls": _several(card, "url"),
+        "addresses": [_renamed(one, ADDRESS) for one in card.get("addresses") or ()],
+        "org": _renamed(card, ORGANIZATION),
+        "birthday": card.get("birthday"),
     }
-    company = {"org": {"company": card["organization"]}} if card.get("organization") else {}
-    named = {"formatted_name": name, "first_name": name}
-    return {"name": named, **{key: value for key, value in lists.items() if value}, **company}
+    named = {"formatted_name": name, **(parts or {"first_name": name})}
+    return {"name": named, **{key: value for key, value in known.items() if value}}
+
+
+def _several(card: Json, name: str) -> list[dict[str, Any]]:
+    """Return e-mail addresses or pages, of which a card may name one alone, or a list."""
+    listed = [_renamed(one, {name: name, "type": "type"}) for one in card.get(f"{name}s") or ()]
+    alone = [{name: card[name]}] if card.get(name) and card[name] not in [one.get(name) for one in listed] else []
+    return [*alone, *listed]
+
+
+def _renamed(values: Json, names: Json) -> dict[str, Any]:
+    return {theirs: values[ours] for ours, theirs in names.items() if values.get(ours)}
 
 
 def _phone(phone: Json) -> dict[str, Any]:
