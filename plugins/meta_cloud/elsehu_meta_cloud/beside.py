@@ -21,8 +21,9 @@ REFERRAL = {
 def beside_content(message: Json, context: Json) -> Json:
     """Return what a payload has whatever its kind; nothing as a rule."""
     beside: dict[str, Any] = {}
-    if "referral" in message:
-        beside["referral"] = _referral(mapping(message["referral"]))
+    advertised = _referral(mapping(message["referral"])) if "referral" in message else None
+    if advertised:
+        beside["referral"] = advertised
     if context.get("forwarded") is True or context.get("frequently_forwarded") is True:
         beside["forwarded"] = True
     if context.get("frequently_forwarded") is True:

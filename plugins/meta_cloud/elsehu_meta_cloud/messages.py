@@ -34,31 +34,30 @@ SILENT = frozenset({"request_welcome", "media_placeholder", "system"})
 
 def arrived(value: Value, part: Any) -> Iterator[Event]:
     """Read one of `messages[]`: what a customer did."""
-    message = mapping(part)
-    by, user_id = message.get("from"), message.get("from_user_id")
-    card = value.cards.of(user_id, by)
-    people = person(by, user_id, message.get("from_parent_user_id"), card, value.scope)
-    yield from events_of(letter_of(value, message, card, people))
+    yield from events_of(_letter(value, part, "from"))
 
 
 def echoed(value: Value, part: Any) -> Iterator[Event]:
     """Read one of `message_echoes[]` of the phone app: what the company typed there."""
-    yield from events_of(_sent(value, part, through_api=False))
+    letter = _letter(value, part, "to")
+    letter.is_ours, letter.status = True, Status.SENT
+    yield from events_of(letter)
 
 
 def echoed_by_api(value: Value, part: Any) -> Iterator[Event]:
     """Read one of `message_echoes[]` of the API: what another program sent."""
-    yield from events_of(_sent(value, part, through_api=True))
+    letter = _letter(value, part, "to")
+    letter.is_ours, letter.through_api, letter.status = True, True, Status.SENT
+    yield from events_of(letter)
 
 
-def _sent(value: Value, part: Any, *, through_api: bool) -> Letter:
+def _letter(value: Value, part: Any, side: str) -> Letter:
+    """Return a message with the customer's addresses, which stand under `from` or `to`."""
     message = mapping(part)
-    to, user_id = message.get("to"), message.get("to_user_id")
-    card = value.cards.of(user_id, to)
-    people = person(to, user_id, message.get("to_parent_user_id"), card, value.scope)
-    letter = letter_of(value, message, card, people)
-    letter.is_ours, letter.through_api, letter.status = True, through_api, Status.SENT
-    return letter
+    address, user_id = message.get(side), message.get(f"{side}_user_id")
+    card = value.cards.of(user_id, address)
+    people = person(address, user_id, message.get(f"{side}_parent_user_id"), card, value.scope)
+    return letter_of(value, message, card, people)
 
 
 def events_of(letter: Letter) -> Iterator[Event]:

@@ -255,7 +255,7 @@ def test_what_stands_beside_any_content() -> None:
     assert event.payload == {"referral": {"ctwaClid": "c"}, "forwarded": True, "frequentlyForwarded": True}
     assert event.reply_to == "wamid.0"
     odd = arrived("text", {"body": "x"}, context={"forwarded": "yes", "id": 7, "referred_product": "x"}, referral=None)
-    assert (odd.payload, odd.reply_to) == ({"referral": {}}, "7")
+    assert (odd.payload, odd.reply_to) == ({}, "7")
 
 
 def test_an_edited_caption() -> None:

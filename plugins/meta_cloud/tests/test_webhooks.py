@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from elsehu.testing.client import ApiClient
+from elsehu.testing.serving import RunningServer
 
 from .conftest import (
     APP_SECRET,
@@ -37,10 +38,11 @@ def settings_overrides() -> dict[str, Any]:
 class Desk:
     """The samples' two numbers on a running server."""
 
-    def __init__(self, api: ApiClient, numbers: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, server: RunningServer, api: ApiClient, numbers: Sequence[dict[str, Any]]) -> None:
+        self.server = server
         self.api = api
         self.numbers = numbers
-        self.url = str(api.http.base_url).rstrip("/") + "/api/webhooks/meta_cloud"
+        self.url = f"{server.url}/api/webhooks/meta_cloud"
 
     async def post(self, body: bytes, shown: str | None = None, at: str = "") -> httpx.Response:
         """Post a body as Meta does."""
@@ -66,6 +68,11 @@ class Desk:
         answer = await self.api.get(path)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    async def lost(self) -> list[str]:
+        """Return why parts of webhooks could not be applied."""
+        rows = await self.server.kernel.db.fetch("SELECT error FROM dead_letters ORDER BY id")
+        return [row["error"] for row in rows]
 
     async def everything(self) -> Any:
         """Return what the API shows of all conversations, without our own ids and times of arrival."""
@@ -109,13 +116,13 @@ def _number(name: str, phone: str, number_id: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def desk(admin: ApiClient) -> AsyncIterator[Desk]:
+async def desk(server: RunningServer, admin: ApiClient) -> AsyncIterator[Desk]:
     numbers = []
     for name, phone, number_id in (("Support", PHONE, NUMBER), ("Sales", OTHER_PHONE, OTHER_NUMBER)):
         answer = await admin.post("/api/service-instances", _number(name, phone, number_id))
         assert answer.status_code == 201, answer.text
         numbers.append(answer.json())
-    yield Desk(admin, numbers)
+    yield Desk(server, admin, numbers)
 
 
 async def test_the_door_opens_to_the_signature_alone(desk: Desk) -> None:
@@ -171,6 +178,7 @@ async def test_the_samples_in_any_order_and_twice_leave_the_same(desk: Desk, see
     assert [wamid for wamid, one in messages.items() if one["direction"] == "OUTBOUND"] == [ECHO]
     await desk.post_samples(list(reversed(shuffled)))
     assert await desk.everything() == first
+    assert await desk.lost() == []
 
 
 def expected() -> set[str]:
@@ -192,3 +200,12 @@ async def test_several_numbers_and_the_unknown_in_one_body_at_one_numbers_addres
     assert (await desk.post(bytes_of("25-batch-two-numbers-mixed"), at=own)).status_code == 200
     shown = sorted((one["number"], one["name"]) for one in await desk.everything())
     assert shown == [("Sales", "Dana Sample"), ("Support", "Dana Sample"), ("Support", "Sam")]
+
+
+async def test_what_is_mutilated_waits_for_somebody_and_costs_its_neighbours_nothing(desk: Desk) -> None:
+    broken = bytes_of("25-batch-two-numbers-mixed").replace(b'"other person"', b"7")
+    assert broken != bytes_of("25-batch-two-numbers-mixed")
+    assert (await desk.post(broken)).status_code == 200
+    assert await desk.lost() == ["a text that is none"]
+    shown = [(one["number"], one["name"]) for one in await desk.everything()]
+    assert shown == [("Sales", "Dana Sample"), ("Support", "Dana Sample")]
