@@ -274,16 +274,25 @@ class MergeContacts(ApiModel):
     contact_ids: Annotated[list[UUID], Field(min_length=2, max_length=20)]
 
 
+class Unreachable(ApiModel):
+    """Since when, and why, the provider cannot deliver to a contact."""
+
+    at: datetime
+    reason: str
+
+
 class ContactOut(ApiModel):
-    """A contact."""
+    """A contact. `username` is what they chose to be found by; `name` is `@username` where nothing else is known."""
 
     id: UUID
     name: str
+    username: str | None
     phone: str | None
     email: str | None
     identities: list[IdentityOut]
     tags: list[str]
     opted_out: bool
+    unreachable: Unreachable | None
     custom: dict[str, Any]
     created_at: datetime
 

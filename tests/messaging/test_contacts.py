@@ -31,11 +31,13 @@ async def test_one_is_added_and_shown(operator: ApiClient) -> None:
     made = await add(operator, " Maria José ", "+55 (11) 98888-7777", **given)
     expected = {
         "name": "Maria José",
+        "username": None,
         "phone": "+5511988887777",
         "email": "maria@example.com",
         "identities": [{"kind": "phone", "value": "+5511988887777"}],
         "tags": ["vip"],
         "optedOut": False,
+        "unreachable": None,
         "custom": {"city": "São Paulo", "orders": [1, 2]},
     }
     assert {key: made[key] for key in expected} == expected

@@ -37,7 +37,7 @@ def at(hours: float) -> datetime:
 
 def says(words: str, *sender: Identity, **more: Any) -> MessageArrived:
     """Return a message `<hour> <name>`, written at that hour."""
-    return text(words, words, *sender, **{"at": at(float(words.split()[0]))} | more)
+    return text(words, words, *sender, **{"at": at(float(words.split(maxsplit=1)[0]))} | more)
 
 
 def changed(old: Sequence[Identity], new: Sequence[Identity], hours: float) -> IdentityChanged:

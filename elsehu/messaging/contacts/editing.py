@@ -31,16 +31,16 @@ INSERT_IDENTITY = """
 INSERT INTO contact_identities (id, contact_id, kind, value, scope, address) VALUES ($1, $2, $3, $4, $5, $6)
 """
 DELETE_IDENTITY = "DELETE FROM contact_identities WHERE contact_id = $1 AND kind = $2 AND value = $3 AND scope = $4"
-READ = "SELECT name, profile_name, phone, email, tags, custom FROM contacts WHERE id = $1 FOR UPDATE"
+READ = "SELECT name, profile_name, username, phone, email, tags, custom FROM contacts WHERE id = $1 FOR UPDATE"
 UPDATE = """
 UPDATE contacts SET name = $2, phone = $3, email = $4, tags = $5, custom = $6::jsonb, search_text = $7,
     updated_at = now()
 WHERE id = $1
 """
 SET_ARCHIVED = "UPDATE contacts SET archived_at = $2, updated_at = now() WHERE id = $1"
-SET_OPTED_OUT = """
-UPDATE contacts SET opted_out_at = CASE WHEN $2::timestamptz IS NULL THEN NULL ELSE coalesce(opted_out_at, $2) END,
-    updated_at = now()
+SET_CONSENT = """
+UPDATE contacts SET opted_out_at = CASE WHEN NOT $2 THEN coalesce(opted_out_at, $3) END,
+    consent_at = greatest(consent_at, $3), updated_at = now()
 WHERE id = $1
 """
 
@@ -119,7 +119,7 @@ async def change(uow: UnitOfWork, contact_id: UUID, changes: Mapping[str, Any]) 
     row: Row | None = await uow.fetch_row(READ, contact_id)
     assert row is not None
     new = {**row, "custom": orjson.loads(row["custom"]), **changes}
-    found_by = search_text(new["name"], new["profile_name"], new["phone"], new["email"])
+    found_by = search_text(new["name"], new["profile_name"], new["phone"], new["email"], new["username"])
     values = (new["name"], new["phone"], new["email"], new["tags"], _json(new["custom"]), found_by)
     await uow.execute(UPDATE, contact_id, *values)
     await tell_of_contact(uow, contact_id)
@@ -130,9 +130,10 @@ async def set_archived(uow: UnitOfWork, contact_id: UUID, at: datetime | None) -
     await uow.execute(SET_ARCHIVED, contact_id, at)
 
 
-async def set_opted_out(uow: UnitOfWork, contact_id: UUID, at: datetime | None) -> None:
-    """Record that a contact wants no campaigns, or (None) wants them again."""
-    await uow.execute(SET_OPTED_OUT, contact_id, at)
+async def set_consent(uow: UnitOfWork, contact_id: UUID, at: datetime, *, accepts: bool) -> None:
+    """Record that a contact wants campaigns, or none, from `at` on: what the customer says later counts again."""
+    await uow.execute(SET_CONSENT, contact_id, accepts, at)
+    await tell_of_contact(uow, contact_id)
 
 
 async def merge_contacts(uow: UnitOfWork, contact_ids: Iterable[UUID]) -> UUID:

@@ -2,9 +2,9 @@
 
 Erased in one transaction: names, phone, e-mail, tags and own fields, every address that they have or had, what
 was said in all the contact's conversations (texts, payloads, previews, closing notes, reactions, what waited for
-those messages), and the files, whose bytes the next media sweep deletes. What other slices keep of the conversations is erased
-by their `Eraser`s, in the same transaction. Rows, times, statuses and tabulations stay, so that reports do
-not change.
+those messages), and the files, whose bytes the next media sweep deletes. What other slices keep of the
+conversations is erased by their `Eraser`s, in the same transaction. Rows, times, statuses and tabulations stay, so
+that reports do not change.
 
 Not erased here, and left to the coming work on data protection: raw webhook bodies and dead letters (the
 first go by themselves after `[webhooks] raw_event_days`), the providers' own ids of messages (some encode the

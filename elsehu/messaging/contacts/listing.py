@@ -1,6 +1,7 @@
 """Contacts as they are shown, and their list."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,17 +14,18 @@ from elsehu.db import Database, UnitOfWork
 from elsehu.events import SIGNAL
 from elsehu.http.pages import aware_time, decode_cursor, page_of
 from elsehu.kernel import Kernel
+from elsehu.messaging.contacts.names import SHOWN_NAME
 from elsehu.messaging.conversations.filters import Filters
 from elsehu.messaging.schemas import ContactQuery
 from elsehu.phones import to_e164
 
-COLUMNS = """
-SELECT c.id, coalesce(nullif(c.name, ''), c.profile_name) AS name, c.phone, c.email, c.tags, c.custom,
-       c.opted_out_at, c.created_at,
+COLUMNS = f"""
+SELECT c.id, {SHOWN_NAME} AS name, c.username, c.phone, c.email, c.tags, c.custom,
+       c.opted_out_at, c.unreachable_at, c.unreachable_reason, c.created_at,
        (SELECT json_agg(json_build_object('kind', i.kind, 'value', i.value) ORDER BY i.first_seen_at, i.id)
         FROM contact_identities i WHERE i.contact_id = c.id) AS identities
 FROM contacts c
-"""
+"""  # noqa: S608 - a constant
 BY_ID = COLUMNS + "WHERE c.id = $1"
 NEWEST_FIRST = "ORDER BY c.created_at DESC, c.id DESC LIMIT"
 """Served by the index contacts_list."""
@@ -49,14 +51,20 @@ def contact_view(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": str(row["id"]),
         "name": row["name"],
+        "username": row["username"] or None,
         "phone": to_e164(row["phone"]) if row["phone"] else None,
         "email": row["email"],
         "identities": [_identity(one) for one in orjson.loads(row["identities"] or "[]")],
         "tags": list(row["tags"]),
         "optedOut": row["opted_out_at"] is not None,
+        "unreachable": _unreachable(row["unreachable_at"], row["unreachable_reason"]),
         "custom": orjson.loads(row["custom"]),
         "createdAt": isoformat(row["created_at"]),
     }
+
+
+def _unreachable(at: datetime | None, reason: str) -> dict[str, str] | None:
+    return None if at is None else {"at": isoformat(at), "reason": reason}
 
 
 def _identity(one: dict[str, str]) -> dict[str, str]:

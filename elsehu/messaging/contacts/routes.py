@@ -92,7 +92,7 @@ async def opt_in(call: Call[None, NoQuery]) -> View:
 async def _set_opted_out(call: Call[None, NoQuery], *, is_out: bool) -> View:
     async with call.transaction() as uow:
         contact_id = await hold_contact(uow, call.path_id())
-        await contact_editing.set_opted_out(uow, contact_id, call.kernel.now() if is_out else None)
+        await contact_editing.set_consent(uow, contact_id, call.kernel.now(), accepts=not is_out)
     return await get_contact(call.kernel.db, contact_id)
 
 

@@ -10,20 +10,21 @@ from elsehu.contracts.errors import NotFound, PermissionDenied
 from elsehu.contracts.user import Caller
 from elsehu.db import Database, Row, UnitOfWork
 from elsehu.kernel import Kernel
+from elsehu.messaging.contacts.names import SHOWN_NAME
 from elsehu.phones import to_e164
 from elsehu.settings import Settings
 
-COLUMNS = """
+COLUMNS = f"""
 SELECT v.id, v.status, v.unread_count, v.window_expires_at, v.tags, v.opened_at, v.assigned_at, v.first_reply_at,
        v.closed_at, v.last_activity_at, v.last_message_kind, v.last_message_preview, v.last_message_direction,
        v.last_message_at, v.tabulation_id, v.tabulation_name, v.contact_id, v.assigned_to, v.instance_id,
-       coalesce(nullif(c.name, ''), c.profile_name) AS contact_name, c.phone AS contact_phone,
+       {SHOWN_NAME} AS contact_name, c.phone AS contact_phone,
        i.name AS instance_name, i.provider AS instance_provider, u.name AS assignee_name
 FROM conversations v
 JOIN contacts c ON c.id = v.contact_id
 JOIN service_instances i ON i.id = v.instance_id
 LEFT JOIN users u ON u.id = v.assigned_to
-"""
+"""  # noqa: S608 - a constant
 BY_IDS = COLUMNS + "WHERE v.id = ANY($1::uuid[])"
 
 

@@ -36,7 +36,7 @@ async def apply(uow: UnitOfWork, batch: Batch, now: datetime, more_locks: Collec
     await people.call(uow, list(_called(persons, batch.messages)))
     threads = await Threads.find(uow, _pairs(persons, batch.messages))
     placed, homeless = _place(batch, persons, threads, now)
-    await met.save(uow, batch)
+    await met.save(uow)
     opened = await threads.save(uow)
     await waiting.park(uow, homeless)
     new = await _store(uow, batch, placed)
@@ -49,6 +49,7 @@ async def apply(uow: UnitOfWork, batch: Batch, now: datetime, more_locks: Collec
 def _called(persons: Sequence[Person], messages: Sequence[Arriving]) -> Iterator[Called]:
     for person, message in zip(persons, messages, strict=True):
         event = message.event
+        person.is_back()
         if event.direction is Direction.INBOUND:
             person.has_written(event.at)
             name, username = arrivals.shown_name(event), arrivals.shown_username(event)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from elsehu.contracts.inbound import IdentitiesLinked, IdentityChanged
 from elsehu.contracts.message import Identity, IdentityKind
-from elsehu.messaging.inbound.identities import Person
+from elsehu.messaging.inbound.identities import Address, Person
 from elsehu.messaging.inbound.locks import Key, key_of
 from elsehu.messaging.inbound.notes import Fact, Note, hashable, parked
 from elsehu.messaging.inbound.resolving import Resolving, bsuids, by_strength
@@ -150,14 +150,21 @@ def _is_same(resolving: Resolving, told: IdentityChanged, old: Person, new: Pers
     """Whether who had the old addresses and who has the new ones are one: unless both show BSUIDs that go on beside."""
     if _had_before(resolving, told, new):
         return False
-    kept = _bsuids_beside(resolving, old, told.old)
-    come = _bsuids_beside(resolving, new, told.new)
     addresses = resolving.people.addresses
+    come = [addresses[key] for key in _bsuids_beside(resolving, new, told.new)]
+    kept = [addresses[key] for key in _bsuids_beside(resolving, old, told.old)]
+    gained = {one.scope for one in told.new if one.kind == IdentityKind.BSUID}
     return not any(
-        a[2] == b[2] and (addresses[a].last_seen_at > told.at + SLACK or addresses[b].first_seen_at < told.at - SLACK)
-        for a in kept
-        for b in come
+        (one.first_seen_at < told.at - SLACK and one.identity.scope in gained)
+        or any(_go_on_beside(one, other, told.at) for other in kept)
+        for one in come
     )
+
+
+def _go_on_beside(new: Address, old: Address, at: datetime) -> bool:
+    """Whether two BSUIDs of one scope were seen so that neither took the other's place with a change at `at`."""
+    is_one_scope = new.identity.scope == old.identity.scope
+    return is_one_scope and (old.last_seen_at > at + SLACK or new.first_seen_at < at - SLACK)
 
 
 def _bsuids_beside(resolving: Resolving, person: Person, told: Sequence[Identity]) -> list[Key]:

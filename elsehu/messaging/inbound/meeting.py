@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from elsehu.contracts.inbound import ConsentChanged, MessageArrived
 from elsehu.contracts.message import Identity
 from elsehu.db import UnitOfWork
 from elsehu.events import SIGNAL
-from elsehu.messaging.contacts.consent import set_consents
+from elsehu.messaging.contacts.consent import Consent, set_consents
 from elsehu.messaging.inbound import notes
 from elsehu.messaging.inbound.batch import Batch
 from elsehu.messaging.inbound.changing import settle
@@ -32,20 +33,18 @@ Seen = tuple[Sequence[Identity], datetime]
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """The people of a batch; `persons` are those of its messages and `consenting` those of its consents, in order."""
+    """The people of a batch: those of its messages, in order, and what of them is to be written."""
 
     people: People
     persons: Sequence[Person]
-    consenting: Sequence[Person]
+    consents: Sequence[Consent]
     parked: Sequence[Note] = ()
     resolving: Resolving | None = None
 
-    async def save(self, uow: UnitOfWork, batch: Batch) -> None:
+    async def save(self, uow: UnitOfWork) -> None:
         """Write what was learnt. Nothing in the common case."""
         await self.people.save(uow)
-        await set_consents(
-            uow, [(who.id, one.accepts, one.at) for who, one in zip(self.consenting, batch.consents, strict=True)]
-        )
+        await set_consents(uow, self.consents)
         if self.resolving is not None:
             await _save_notes(uow, self.resolving, self.parked)
             await _tell(uow, self.people)
@@ -57,15 +56,15 @@ async def meet(uow: UnitOfWork, batch: Batch, now: datetime, held: set[int]) -> 
     `held` are the locks of this transaction; what is locked besides is added.
     """
     identities, latest = list(batch.identities()), now + CLOCK_SLACK
-    seen: list[Seen] = [(one.event.sender, min(one.event.at, latest)) for one in batch.messages]
-    seen += [(one.sender, min(one.at, latest)) for one in batch.consents]
+    events: list[MessageArrived | ConsentChanged] = [*(one.event for one in batch.messages), *batch.consents]
+    seen: list[Seen] = [(one.sender, min(one.at, latest)) for one in events]
     facts: list[Fact] = [*batch.links, *batch.changes]
     while True:
         people = await People.find(uow, identities)
         persons = [people.at_once(*one) for one in seen]
         doubtful = set(_doubtful(people, seen, persons, facts))
         if not doubtful:
-            return _met(batch, people, [one for one in persons if one])
+            return Met(people, *_by_event(batch, [one for one in persons if one], seen))
         people, found = await study(uow, people, identities, doubtful, held)
         try:
             return _decide(batch, Resolving.of(people, found), seen, facts, now)
@@ -88,20 +87,17 @@ def _doubtful(
 def _decide(batch: Batch, resolving: Resolving, seen: Sequence[Seen], facts: Sequence[Fact], now: datetime) -> Met:
     persons = [resolving.whose(*one) for one in seen]
     parked = settle(resolving, facts, now)
-    return _met(batch, resolving.people, [one.known_now() for one in persons], parked, resolving)
+    by_event = _by_event(batch, [one.known_now() for one in persons], seen)
+    return Met(resolving.people, *by_event, parked, resolving)
 
 
-def _met(
-    batch: Batch,
-    people: People,
-    persons: Sequence[Person],
-    parked: Sequence[Note] = (),
-    resolving: Resolving | None = None,
-) -> Met:
+def _by_event(
+    batch: Batch, persons: Sequence[Person], seen: Sequence[Seen]
+) -> tuple[Sequence[Person], Sequence[Consent]]:
+    """Return the people of the messages, and what the others consent to."""
     count = len(batch.messages)
-    for person in persons[:count]:
-        person.is_back()
-    return Met(people, persons[:count], persons[count:], parked, resolving)
+    consenting = zip(persons[count:], seen[count:], batch.consents, strict=True)
+    return persons[:count], [(person.id, one.accepts, at) for person, (_, at), one in consenting]
 
 
 async def _save_notes(uow: UnitOfWork, resolving: Resolving, parked: Sequence[Note]) -> None:

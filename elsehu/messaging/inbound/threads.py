@@ -16,10 +16,12 @@ Pair = tuple[UUID, UUID]
 FIND = """
 SELECT c.* FROM unnest($1::uuid[], $2::uuid[]) AS p(contact_id, instance_id)
 CROSS JOIN LATERAL (
-    (SELECT id, contact_id, instance_id, opened_at, NULL::timestamptz AS closed_at, last_inbound_at FROM conversations
+    (SELECT id, contact_id, instance_id, opened_at, NULL::timestamptz AS closed_at, last_inbound_at, window_expires_at
+     FROM conversations
      WHERE contact_id = p.contact_id AND instance_id = p.instance_id AND status <> 'closed')
     UNION ALL
-    (SELECT id, contact_id, instance_id, opened_at, closed_at, last_inbound_at FROM conversations
+    (SELECT id, contact_id, instance_id, opened_at, closed_at, last_inbound_at, window_expires_at
+     FROM conversations
      WHERE contact_id = p.contact_id AND instance_id = p.instance_id AND status = 'closed' AND merged_into IS NULL
      ORDER BY closed_at DESC LIMIT 3)
 ) c
@@ -33,9 +35,10 @@ SELECT id FROM conversations WHERE id = ANY($1::uuid[]) AND status <> 'closed' O
 """
 
 OPEN = """
-INSERT INTO conversations (id, contact_id, instance_id, status, opened_at, last_activity_at, tags)
-SELECT id, contact_id, instance_id, 'queued', opened_at, opened_at, '{}'
-FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[]) AS n(id, contact_id, instance_id, opened_at)
+INSERT INTO conversations (id, contact_id, instance_id, status, opened_at, last_activity_at, tags, window_expires_at)
+SELECT id, contact_id, instance_id, 'queued', opened_at, opened_at, '{}', until
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::timestamptz[])
+    AS n(id, contact_id, instance_id, opened_at, until)
 """
 
 
@@ -51,11 +54,12 @@ class Thread:
     opened_at: datetime
     closed_at: datetime | None = None
     last_inbound_at: datetime | None = None
+    window_expires_at: datetime | None = None
     is_new: bool = False
 
 
 def _thread(row: Row) -> Thread:
-    return Thread(row["id"], row["opened_at"], row["closed_at"], row["last_inbound_at"])
+    return Thread(row["id"], row["opened_at"], row["closed_at"], row["last_inbound_at"], row["window_expires_at"])
 
 
 @dataclass(slots=True)
@@ -107,7 +111,9 @@ class Threads:
         return self._open.get(pair) or (closed[-1] if closed else None)
 
     def _new(self, pair: Pair, at: datetime) -> Thread:
-        thread = self._open[pair] = Thread(new_id(), at, is_new=True)
+        """The customer's service window stays open over a closing."""
+        windows = [one.window_expires_at for one in self._closed.get(pair, ()) if one.window_expires_at]
+        thread = self._open[pair] = Thread(new_id(), at, window_expires_at=max(windows, default=None), is_new=True)
         return thread
 
     async def save(self, uow: UnitOfWork) -> Sequence[tuple[Pair, Thread]]:
@@ -120,6 +126,7 @@ class Threads:
                 [pair[0] for pair, _ in new],
                 [pair[1] for pair, _ in new],
                 [thread.opened_at for _, thread in new],
+                [thread.window_expires_at for _, thread in new],
             )
             await events.record(uow, [Change("conversation:new", thread.id, thread.id) for _, thread in new])
         return new

@@ -11,8 +11,8 @@ from elsehu.contracts.inbound import Item, MessageArrived
 from elsehu.db import CONNECTION_LOST, UnitOfWork
 from elsehu.kernel import Kernel
 from elsehu.messaging.inbound import attachments, waiting
-from elsehu.messaging.inbound.batch import Arriving, Batch
 from elsehu.messaging.inbound.attachments import Files
+from elsehu.messaging.inbound.batch import Arriving, Batch
 from elsehu.messaging.inbound.history import History
 from elsehu.messaging.inbound.locks import lock, message_key
 from elsehu.messaging.inbound.retrying import apply_with_files, retrying
