@@ -1,7 +1,7 @@
 """Talking to the Graph API in the name of one instance."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from elsehu.plugin import Answer, AnswerLost, HttpClient, Instance, NotSent, PluginContext, Upload
@@ -95,10 +95,14 @@ class Graph:
         return answer
 
     def _good(self, answer: Answer) -> Json:
-        """Return the body of a success. Raises GraphFailure for anything else, once it is logged."""
+        """Return the body of a success. Raises GraphFailure for anything else, once it is logged.
+
+        Meta repeats a malformed token in its refusal.
+        """
         if answer.ok:
             return body_of(answer)
         failure = failure_of(answer)
+        failure = replace(failure, words=failure.words.replace(self.token, "***"))
         self.log(
             "meta_refused",
             instance=self.instance_id,

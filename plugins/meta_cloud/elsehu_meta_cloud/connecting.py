@@ -10,7 +10,7 @@ from elsehu.plugin import Instance, InstanceReport, InstanceSick, InstanceStatus
 from . import callbacks, refusals
 from .client import graph_of
 from .errors import LIMITED
-from .numbers import ask_number, heard, report_of
+from .numbers import ask_number, check_account, heard, report_of
 
 DISCONNECTED = "disconnected"
 """Key of the kept state: a person disconnected the number here."""
@@ -25,6 +25,7 @@ async def connect(context: PluginContext, instance: Instance) -> InstanceReport:
     graph = graph_of(context, instance)
     await refusals.forget(context, instance)
     said = await ask_number(graph, context.cache, instance)
+    await check_account(graph, instance)
     await callbacks.subscribe(graph, instance)
     unheard = await callbacks.set_callback(graph, instance, said)
     by_hand = await callbacks.set_app_callback(context, graph, instance, said)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from elsehu.plugin import (
     AnswerLost,
@@ -64,7 +64,7 @@ class _Location:
 
 async def _locate(graph: Graph, media_id: str, number: str) -> _Location:
     try:
-        answer = await graph.try_to_ask("GET", media_id, params={"phone_number_id": number})
+        answer = await graph.try_to_ask("GET", quote(media_id, safe=""), params={"phone_number_id": number})
     except GraphFailure as error:
         rule = rule_for(error.failure)
         if rule.code == NOT_FOUND.code or rule.action is Action.FAIL or error.failure.status == 404:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from elsehu.plugin import Cache, Instance, InstanceReport, InstanceStatus, canonical, digits_of, to_e164
+from elsehu.plugin import Cache, Instance, InstanceReport, InstanceSick, InstanceStatus, canonical, digits_of, to_e164
 
-from .client import Graph, GraphFailure, number_id
+from .client import Graph, GraphFailure, account_id, number_id
 from .errors import MISSING_OBJECT
 from .failures import Failure, Json, error_of
 from .flavours import mapping, text
+from .paging import pages_of
 
 BASE = "display_phone_number,verified_name,quality_rating"
 GROUPS = (
@@ -70,6 +71,16 @@ async def _one_by_one(graph: Graph, instance: Instance) -> tuple[dict[str, Any],
 
 async def _fields(graph: Graph, instance: Instance, groups: Sequence[str]) -> Json:
     return await graph.try_to_ask("GET", number_id(instance), params={"fields": ",".join(groups)})
+
+
+async def check_account(graph: Graph, instance: Instance) -> None:
+    """Raise InstanceSick where the number is not one of the account: webhooks would not be known as its own."""
+    path, number = f"{account_id(instance)}/phone_numbers", number_id(instance)
+    async for page in pages_of(graph, path, {"fields": "id"}):
+        if any(one.get("id") == number for one in page):
+            return
+    detail = f"The number {number} does not belong to the account {account_id(instance)}. Correct credentials.wabaId."
+    raise InstanceSick("number_not_in_account", detail, BLOCKED)
 
 
 def _is_unknown_field(failure: Failure) -> bool:

@@ -4,6 +4,8 @@ Meta shows some of these reasons only when something is sent: without this a num
 well at every look, and try its whole queue again and again.
 """
 
+import hashlib
+
 from elsehu.plugin import Instance, InstanceSick, PluginContext
 
 from .failures import is_about_token
@@ -28,4 +30,6 @@ async def forget(context: PluginContext, instance: Instance) -> None:
 
 
 def _key(instance: Instance) -> str:
-    return f"refused:{instance.id}"
+    """Return where it is kept: for this token, so that who still sends with an old one does not speak of the new."""
+    token = str(instance.credentials["access_token"])
+    return f"refused:{instance.id}:{hashlib.sha256(token.encode()).hexdigest()[:16]}"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from elsehu.plugin import Instance, InstanceSick, Kind, OutboundMessage, PluginContext, Rejected, Sent
+from elsehu.plugin import IdentityKind, Instance, InstanceSick, Kind, OutboundMessage, PluginContext, Rejected, Sent
 
 from . import refusals
 from .bodies import content_of
@@ -39,7 +39,7 @@ async def _send(context: PluginContext, instance: Instance, message: OutboundMes
         await forget(context, instance, message.media)
         fresh = await uploaded(context, instance, message.media)
         answer = await _post(context, instance, message, envelope, fresh)
-    return _sent(context, instance, answer)
+    return _sent(context, instance, message, answer)
 
 
 async def _post(
@@ -61,20 +61,21 @@ def _envelope(instance: Instance, message: OutboundMessage) -> Mapping[str, Any]
     }
 
 
-def _sent(context: PluginContext, instance: Instance, answer: Json) -> Sent:
+def _sent(context: PluginContext, instance: Instance, message: OutboundMessage, answer: Json) -> Sent:
     """Read the answer: the id, and the addresses that WhatsApp really uses for the one that was given.
 
     A template that Meta holds back for quality is taken too: statuses say what becomes of it.
     """
-    message, contact = _first(answer, "messages"), _first(answer, "contacts")
-    external_id = message.get("id")
+    taken, contact = _first(answer, "messages"), _first(answer, "contacts")
+    external_id = taken.get("id")
     if not isinstance(external_id, str) or not external_id:
         raise maybe_sent("the answer has no id of a message")
-    state = message.get("message_status", "accepted")
+    state = taken.get("message_status", "accepted")
     if state != "accepted":
         context.log("meta_message_held", instance=str(instance.id), message=external_id, state=str(state))
-    people = identities((contact.get("wa_id"), contact.get("user_id")), scope_of(instance))
-    return Sent(external_id, identities=people)
+    is_group = all(one.kind is IdentityKind.GROUP for one in message.to)
+    addresses = () if is_group else (contact.get("wa_id"), contact.get("user_id"))
+    return Sent(external_id, identities=identities(addresses, scope_of(instance)))
 
 
 def _first(answer: Json, name: str) -> Json:

@@ -1,19 +1,18 @@
 """The account's templates: listed, created, edited, deleted (Meta Cloud API reference, section 5.2)."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
 from elsehu.plugin import Instance, PluginContext, ProviderTemplate, Rejected
 
 from .client import Graph, GraphFailure, account_id, graph_of
-from .failures import Json, error_of
-from .flavours import id_of, listed, mapping, text
+from .failures import error_of
+from .flavours import id_of, text
+from .paging import pages_of
 from .template_parts import components_of, template_of
 from .template_states import own_word, template_status
 
 FIELDS = "id,name,language,status,category,components,parameter_format,rejected_reason,quality_score"
-PAGE = "100"
-MOST_PAGES = 200
 
 
 async def pages(context: PluginContext, instance: Instance) -> AsyncIterator[Sequence[ProviderTemplate]]:
@@ -75,19 +74,7 @@ async def _find(graph: Graph, instance: Instance, template: ProviderTemplate) ->
 
 
 async def _pages(
-    graph: Graph, instance: Instance, filters: dict[str, str]
+    graph: Graph, instance: Instance, filters: Mapping[str, str]
 ) -> AsyncIterator[Sequence[ProviderTemplate]]:
-    """Follow the cursor for as long as Meta says that there is more."""
-    params = {"fields": FIELDS, "limit": PAGE, **filters}
-    for _ in range(MOST_PAGES):
-        answer = await graph.ask("GET", f"{account_id(instance)}/message_templates", params=params)
-        yield [found for one in listed(answer, "data") if (found := template_of(mapping(one)))]
-        after = _next(answer)
-        if after is None:
-            return
-        params = {**params, "after": after}
-
-
-def _next(answer: Json) -> str | None:
-    paging = mapping(answer.get("paging"))
-    return text(mapping(paging.get("cursors")).get("after")) if paging.get("next") else None
+    async for page in pages_of(graph, f"{account_id(instance)}/message_templates", {"fields": FIELDS, **filters}):
+        yield [found for one in page if (found := template_of(one))]

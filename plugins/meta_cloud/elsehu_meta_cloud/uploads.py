@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from elsehu.plugin import Instance, OutboundMedia, PluginContext, Retryable, Upload
 
 from .client import graph_of, number_id
-from .names import base_type, file_name
+from .names import base_type, file_name, upload_type
 
 KEPT_SECONDS = 29 * 24 * 3600
 """Meta keeps an upload for 30 days (Meta Cloud API reference, section 8)."""
@@ -43,7 +43,7 @@ async def forget(context: PluginContext, instance: Instance, file: OutboundMedia
 async def _upload(context: PluginContext, instance: Instance, file: OutboundMedia) -> str:
     """Stream a file to Meta within the time that a send may take."""
     seconds = context.config.upload_timeout
-    mime_type = base_type(file.mime_type)
+    mime_type = upload_type(file)
     form = {"messaging_product": "whatsapp", "type": mime_type}
     upload = Upload(file_name(file), mime_type, file.size, file.stream)
     try:

@@ -124,6 +124,14 @@ async def test_what_is_configured_wrongly_is_named(world: World, wrong: dict[str
     assert "EAAG" not in error.value.detail + str(world.logged)
 
 
+async def test_a_number_of_another_account_is_named(world: World) -> None:
+    world.standin.call("add_number", number_id="2", phone="12025550109", waba_id="900000000000009")
+    with pytest.raises(InstanceSick) as error:
+        await provider_connect(world.context, world.instance(credentials={"waba_id": "900000000000009"}))
+    assert (error.value.code, "wabaId" in error.value.detail) == ("number_not_in_account", True)
+    assert writes(world) == []
+
+
 @pytest.mark.parametrize("word", [*STATUSES, "SOMETHING_NEW"])
 async def test_every_status_of_a_number(world: World, word: str) -> None:
     world.standin.call("change_number", status=word)

@@ -197,6 +197,13 @@ async def test_people_read_what_meta_says_and_the_log_how_to_ask_about_it(world:
     assert world.standin.options.token not in str(world.logged) + error.detail
 
 
+async def test_a_token_that_meta_repeats_is_hidden(world: World) -> None:
+    token = world.standin.options.token
+    error = await failure(world, code=131009, details=f"Malformed access token {token}")
+    assert "***" in error.detail
+    assert token not in error.detail + str(world.logged)
+
+
 async def test_a_limit_says_when_it_is_over(world: World) -> None:
     header = '{"900":[{"type":"messaging","call_count":100,"estimated_time_to_regain_access":7}]}'
     error = await failure(world, code=80007, headers={"x-business-use-case-usage": header})

@@ -521,6 +521,23 @@ async def test_the_answer_teaches_the_address_that_whatsapp_uses(world: World) -
     assert by_id.identities == (BSUID,)
 
 
+async def test_a_groups_address_is_nobodys(world: World) -> None:
+    group = Identity(IdentityKind.GROUP, "120363000000001", "120363000000001")
+    sent = await send(world.context, world.instance(), outbound(text="oi", to=[group]))
+    assert sent.identities == ()
+
+
+async def test_a_file_of_unknown_type_goes_by_its_name(world: World) -> None:
+    file = stored(b"12345678901", "application/octet-stream", "tabela.csv")
+    await send(world.context, world.instance(), outbound(Kind.DOCUMENT, media=file))
+    (form,) = world.asked("POST", f"{world.standin.options.number_id}/media")
+    assert form["type"] == "text/csv"
+    with pytest.raises(Rejected) as refused:
+        nameless = stored(b"another file", "application/octet-stream", "nada")
+        await send(world.context, world.instance(), outbound(Kind.DOCUMENT, media=nameless))
+    assert refused.value.code == "media_type_unknown"
+
+
 REFUSED = [
     ("no address", outbound(text="oi", to=[]), "no_address"),
     (
