@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
-from elsehu.plugin import InstanceSick, OutcomeUnknown, PluginModel, ProviderError, Rejected, Retryable
+from elsehu.plugin import InstanceSick, OutcomeUnknown, PluginModel, ProviderError, Rejected, Retryable, TemplateStatus
 
 Seconds = Annotated[float, Field(ge=0, le=600)]
 
@@ -130,8 +130,17 @@ class MediaGone(MediaFault):
         return Rejected("media_gone", "The sandbox was told that this file is gone.", "404")
 
 
+class TemplateFault(_Fault):
+    """The next template that is saved becomes `status`, for `reason`; with `refuse` it is not taken at all."""
+
+    kind: Literal["template"]
+    status: TemplateStatus = TemplateStatus.REJECTED
+    reason: str = Field("INVALID_FORMAT", max_length=500)
+    refuse: bool = False
+
+
 AnySending = Slow | Throttle | ServerError | Reject | TimeoutAfterAccept | Disconnect
-AnyOther = DuplicateWebhooks | ReorderWebhooks | MediaError | MediaGone
+AnyOther = DuplicateWebhooks | ReorderWebhooks | MediaError | MediaGone | TemplateFault
 Fault = Annotated[AnySending | AnyOther, Field(discriminator="kind")]
 
 Wanted = TypeVar("Wanted", bound=_Fault)

@@ -17,7 +17,7 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel
 
-from elsehu.plugin import Instance, PluginContext
+from elsehu.plugin import Instance, PluginContext, ProviderTemplate
 from elsehu_sandbox.faults import Fault
 
 Line = Mapping[str, Any]
@@ -31,6 +31,7 @@ class PhoneState(BaseModel):
     offline_until: datetime | None = None
     script_played: bool = False
     faults: list[Fault] = []
+    templates: list[ProviderTemplate] = []
 
     def is_online(self, now: datetime) -> bool:
         """Whether the phone has a connection."""

@@ -23,13 +23,14 @@ from elsehu.plugin import (
     PluginContext,
     PluginInfo,
     ProviderSpec,
+    ProviderTemplate,
     Quoted,
     Sent,
     WebhookRequest,
     hookimpl,
     isoformat,
 )
-from elsehu_sandbox import connection
+from elsehu_sandbox import connection, templates
 from elsehu_sandbox.commands import sandbox_commands
 from elsehu_sandbox.faults import MediaFault, take
 from elsehu_sandbox.normalize import normalize, read_item, receive
@@ -171,3 +172,25 @@ class Sandbox:
         """Remember that the customer saw somebody type."""
         line = {"type": "shown_typing", "to": [one.address for one in to], "state": state}
         phone_of(context, instance).write([{**line, "at": isoformat(context.now())}])
+
+    @hookimpl
+    async def provider_templates(
+        self, context: PluginContext, instance: Instance
+    ) -> AsyncIterator[Sequence[ProviderTemplate]]:
+        """List the account's templates."""
+        for page in templates.pages(context, instance):
+            yield page
+
+    @hookimpl
+    async def provider_save_template(
+        self, context: PluginContext, instance: Instance, template: ProviderTemplate
+    ) -> ProviderTemplate:
+        """Keep a template."""
+        return templates.save(context, instance, template)
+
+    @hookimpl
+    async def provider_delete_template(
+        self, context: PluginContext, instance: Instance, template: ProviderTemplate
+    ) -> None:
+        """Throw a template away."""
+        templates.delete(context, instance, template)

@@ -20,6 +20,7 @@ from elsehu.plugin import (
     PluginContext,
     invalid,
 )
+from elsehu_sandbox import templates
 from elsehu_sandbox.connection import scan
 from elsehu_sandbox.customer import act
 from elsehu_sandbox.phone import Line, Phone, phone_of, type_of
@@ -76,6 +77,7 @@ async def _act(call: Call[Any, NoQuery], events: Sequence[Mapping[str, Any]]) ->
     context, instance = await _of(call)
     try:
         lines, taken = await act(context, instance, events)
+        templates.follow(context, instance, lines)
     except ValidationError as error:
         raise invalid(error) from None
     return Happened(events=[dict(line) for line in lines], taken=taken)

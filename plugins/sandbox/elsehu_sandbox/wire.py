@@ -29,6 +29,8 @@ from elsehu.plugin import (
     ReactionChanged,
     Status,
     StatusChanged,
+    TemplateChanged,
+    TemplateStatus,
     canonical,
     digits_of,
 )
@@ -244,6 +246,23 @@ class InstanceState(_Event):
         return InstanceChanged(self.status, self.detail)
 
 
+class Template(_Event):
+    """A template of the account is approved, paused, of another category, …"""
+
+    name: str = Field(min_length=1, max_length=512)
+    language: str = Field(min_length=2, max_length=20)
+    id: ExternalId | None = None
+    status: TemplateStatus | None = None
+    category: str | None = Field(None, max_length=20)
+    quality: str | None = Field(None, max_length=20)
+    reason: str | None = Field(None, max_length=500)
+
+    def event(self, *, is_history: bool = False) -> Event:
+        """Return the change."""
+        news = {name: getattr(self, name) for name in ("status", "category", "quality", "reason", "at")}
+        return TemplateChanged(self.name, self.language, self.id, **news)
+
+
 EVENTS: Mapping[str, type[_Event]] = {
     "message": Message,
     "status": MessageStatus,
@@ -253,6 +272,7 @@ EVENTS: Mapping[str, type[_Event]] = {
     "typing": Typing,
     "linked": Linked,
     "instance": InstanceState,
+    "template": Template,
 }
 
 

@@ -33,6 +33,8 @@ from elsehu.plugin import (
     ReactionChanged,
     Status,
     StatusChanged,
+    TemplateChanged,
+    TemplateStatus,
     WebhookRejected,
     WebhookRequest,
 )
@@ -169,6 +171,10 @@ TABLE: dict[str, tuple[dict[str, Any], Any]] = {
     "the connection": (
         {"type": "instance", "status": "disconnected", "detail": "Battery empty"},
         InstanceChanged(InstanceStatus.DISCONNECTED, "Battery empty"),
+    ),
+    "a template is paused": (
+        {"type": "template", "name": "hello", "language": "pt_BR", "status": "PAUSED", "reason": "Spam", "at": TIME},
+        TemplateChanged("hello", "pt_BR", status=TemplateStatus.PAUSED, reason="Spam", at=AT),
     ),
 }
 

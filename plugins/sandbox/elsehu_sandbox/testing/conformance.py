@@ -16,11 +16,14 @@ from elsehu.plugin import (
     MessageEdited,
     OutcomeUnknown,
     PluginContext,
+    ProviderTemplate,
     ReactionChanged,
     Rejected,
     Retryable,
     Status,
     StatusChanged,
+    TemplateCategory,
+    TemplateStatus,
     isoformat,
 )
 from elsehu.testing.provider_suite import Failure, Payload, ProviderConformance, Webhook, Written, expect
@@ -31,6 +34,9 @@ from elsehu_sandbox.samples import sample
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 MARIA = {"phone": "+5511988887777", "name": "Maria Silva"}
+HELLO = ProviderTemplate(
+    "hello", "en", TemplateCategory.UTILITY, TemplateStatus.APPROVED, "Hi {{1}}", examples=("Ana",), external_id="T1"
+)
 QUIET = {"deliveredSeconds": None, "readSeconds": None, "replySeconds": None}
 
 
@@ -80,8 +86,10 @@ class Conformance(ProviderConformance):
         yield Pocket()
 
     async def ready(self, standin: Pocket, instance: Instance, context: PluginContext) -> None:
-        """Take hold of the phone."""
+        """Take hold of the phone, and have a template on its account."""
         standin.phone = phone_of(context, instance)
+        with standin.phone.changing() as state:
+            state.templates = [HELLO]
 
     def credentials(self, standin: Pocket) -> Mapping[str, Any]:
         """There are none."""
