@@ -13,6 +13,8 @@ from elsehu.plugin import Mark
 HOUR = 3600.0
 FEW = 3
 """How often what may be our own mistake is tried."""
+PAIR_ATTEMPTS = 8
+"""After the seventh an hour was waited, and all in all an hour and a half."""
 
 
 class Action(StrEnum):
@@ -195,7 +197,10 @@ ERRORS: Mapping[int, ErrorRule] = {
     **_all((131055, 134100, 134102), MARKETING),
     134101: _retry("template_not_synced", f"Meta is still preparing this template. {AGAIN}", wait=600),
     131056: ErrorRule(
-        Action.PAIR, "pair_rate_limited", f"Too many messages to this customer in a short time. {AGAIN}", wait=1
+        Action.PAIR,
+        "pair_rate_limited",
+        f"Too many messages to this customer in a short time. {AGAIN}",
+        most_attempts=PAIR_ATTEMPTS,
     ),
     **_all((131057, 2494100), MAINTENANCE),
     131062: _fail(
