@@ -45,15 +45,12 @@ def check(name: str, only: str, verbose: bool) -> None:
     if declared is None:
         say(_undeclared(name))
     results = _results(name, declared, only)
-    if not results:
-        raise click.UsageError(_("No check has {!r} in its name.").format(only))
     Console().print(_table(name, results, verbose=verbose))
     if verbose:
         _tell_traces(results)
     failed = sum(one.outcome == "failed" for one in results)
-    click.echo(
-        _("{} of {} checks failed.").format(failed, len(results)) if failed else _passed(name, results, declared)
-    )
+    whole = declared is not None and not only
+    click.echo(_("{} of {} checks failed.").format(failed, len(results)) if failed else _passed(name, results, whole))
     sys.exit(1 if failed else 0)
 
 
@@ -99,11 +96,14 @@ def _undeclared(name: str) -> str:
 
 def _results(name: str, declared: Any, only: str) -> "Sequence[Result]":
     try:
-        from elsehu.testing.conformance.running import run_checks
+        from elsehu.testing.conformance.running import CHECKS, run_checks
         from elsehu.testing.databases import make_template
     except ImportError as error:
         text = _("The checks need {}, which is not installed: pip install {}.").format(error.name, error.name)
         raise ConfigError("dependency_missing", text) from error
+    if not any(only.lower() in one.name for one in CHECKS):
+        names = ", ".join(repr(one.name) for one in CHECKS)
+        raise click.UsageError(_("No check has {!r} in its name. There are: {}.").format(only, names))
     with tempfile.TemporaryDirectory(prefix="elsehu-check-") as folder:
         if declared is None:
             return asyncio.run(run_checks(name, None, None, Path(folder), only=only))

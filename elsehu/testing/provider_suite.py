@@ -3,7 +3,7 @@
 A plugin declares what only its author can know (a `ProviderConformance`, found by the entry-point group
 `elsehu.conformance`); `elsehu plugin check <name>` then runs the checks, and so does a test:
 
-    async def test_it_conforms(services: EmbeddedServices, tmp_path: Path) -> None:
+    async def test_it_conforms(services: Services, tmp_path: Path) -> None:
         await assert_conforms(Pigeon(), services, tmp_path)
 
 docs/plugins.md tells how to write a declaration.
@@ -19,6 +19,7 @@ from elsehu.testing.conformance.declaration import (
     expect,
 )
 from elsehu.testing.conformance.running import CHECKS, Check, Outcome, Result, assert_conforms, run_checks
+from elsehu.testing.databases import Services
 from elsehu.testing.serving import RunningServer, listen_on_loopback, running_server
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "ProviderConformance",
     "Result",
     "RunningServer",
+    "Services",
     "Webhook",
     "Written",
     "assert_conforms",

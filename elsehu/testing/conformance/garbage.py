@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 import orjson
@@ -48,20 +49,26 @@ def mutilated(rng: random.Random, body: bytes, words: tuple[str, ...]) -> bytes:
             case 0:
                 del container[key]
             case 1:
-                container[key] = random_json(rng, words, 2)
+                container[key] = _another(rng, container[key], words)
             case _:
-                container[key] = [container[key], container[key]]
+                container[key] = [container[key], deepcopy(container[key])]
     return orjson.dumps(value)
 
 
 def random_json(rng: random.Random, words: tuple[str, ...], depth: int) -> Any:
     """Return some JSON; objects have keys of `words`, so that they look familiar."""
     if depth == 0 or rng.random() < 0.4:
-        return rng.choice(SCALARS)
+        return deepcopy(rng.choice(SCALARS))
     if rng.random() < 0.4:
         return [random_json(rng, words, depth - 1) for _ in range(rng.randrange(4))]
     keys = [rng.choice(words) if words and rng.random() < 0.8 else f"k{number}" for number in range(rng.randrange(5))]
     return {key: random_json(rng, words, depth - 1) for key in keys}
+
+
+def _another(rng: random.Random, value: Any, words: tuple[str, ...]) -> Any:
+    """Return another value: mostly one of the same type, which gets past the first checks."""
+    alike = [one for one in SCALARS if type(one) is type(value)]
+    return deepcopy(rng.choice(alike)) if alike and rng.random() < 0.7 else random_json(rng, words, 2)
 
 
 def _bitten(rng: random.Random, body: bytes) -> bytes:

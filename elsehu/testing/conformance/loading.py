@@ -142,6 +142,8 @@ async def nobodys_garbage(trial: Trial) -> None:
             found = trial.plugins.normalize(trial.plugin, Accepted(payload, []))
         except Exception as error:
             raise Failed(f"provider_normalize raised {told(error)} for the payload {payload!r:.200}") from error
+        if inspect.iscoroutine(found):
+            found.close()
         require(isinstance(found, Normalized), f"provider_normalize returned {type(found).__name__}, not Normalized")
 
 

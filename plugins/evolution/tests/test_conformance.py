@@ -4,9 +4,8 @@ from pathlib import Path
 
 from elsehu_evolution.testing.conformance import Conformance
 
-from elsehu.embedded import EmbeddedServices
-from elsehu.testing.provider_suite import assert_conforms
+from elsehu.testing.provider_suite import Services, assert_conforms
 
 
-async def test_it_conforms(services: EmbeddedServices, tmp_path: Path) -> None:
+async def test_it_conforms(services: Services, tmp_path: Path) -> None:
     await assert_conforms(Conformance(), services, tmp_path)
