@@ -16,9 +16,13 @@ from elsehu.messaging.templates.syncing import sync
 
 log = structlog.get_logger("elsehu.templates")
 
-NOTED = """
-SELECT DISTINCT instance_id FROM message_templates
+DUE = """
+SELECT instance_id AS id FROM message_templates
 WHERE instance_id IS NOT NULL AND synced_at IS NULL AND archived_at IS NULL
+UNION
+SELECT id FROM service_instances i
+WHERE created_at > now() - interval '1 hour'
+  AND NOT EXISTS (SELECT 1 FROM message_templates t WHERE t.instance_id = i.id)
 """
 
 
@@ -27,11 +31,11 @@ async def sync_all(kernel: Kernel, _: Mapping[str, Any]) -> None:
     await _sync(kernel, await _connected(kernel))
 
 
-async def sync_noted(kernel: Kernel, _: Mapping[str, Any]) -> None:
-    """Sync numbers whose templates are to be read (again) because of what webhooks said."""
-    noted: set[UUID] = {row["instance_id"] for row in await kernel.db.fetch(NOTED)}
-    if noted:
-        await _sync(kernel, [one for one in await _connected(kernel) if one.id in noted])
+async def sync_due(kernel: Kernel, _: Mapping[str, Any]) -> None:
+    """Sync numbers that are new, and those whose templates are to be read because of what webhooks said."""
+    due: set[UUID] = {row["id"] for row in await kernel.db.fetch(DUE)}
+    if due:
+        await _sync(kernel, [one for one in await _connected(kernel) if one.id in due])
 
 
 async def _connected(kernel: Kernel) -> list[Instance]:
@@ -52,5 +56,5 @@ async def _sync(kernel: Kernel, instances: Iterable[Instance]) -> None:
 
 JOBS: Sequence[Job] = (
     Job("templates.sync", sync_all, "7 */6 * * *", "low"),
-    Job("templates.sync_noted", sync_noted, "*/5 * * * *", "low"),
+    Job("templates.sync_due", sync_due, "*/5 * * * *", "low"),
 )

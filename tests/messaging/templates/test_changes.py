@@ -12,7 +12,7 @@ from elsehu.contracts.inbound import Item, Normalized, TemplateChanged
 from elsehu.contracts.template import ProviderTemplate, TemplateStatus
 from elsehu.messaging.inbound.ingest import Ingest
 from elsehu.messaging.templates import owners
-from elsehu.messaging.templates.jobs import sync_noted
+from elsehu.messaging.templates.jobs import sync_due
 from elsehu.messaging.templates.marking import mark_template
 from elsehu.testing.client import ApiClient
 from elsehu.testing.serving import RunningServer
@@ -95,11 +95,11 @@ async def test_one_that_is_not_known_is_noted_and_read_soon(
     [noted] = await listed(supervisor)
     assert (noted["status"], noted["supported"], noted["body"]) == ("APPROVED", False, "")
     account.add("new", "what it says")
-    await sync_noted(server.kernel, {})
+    await sync_due(server.kernel, {})
     [read] = await listed(supervisor)
     assert (read["id"], read["body"], read["supported"]) == (noted["id"], "what it says", True)
     account.templates.clear()
-    await sync_noted(server.kernel, {})
+    await sync_due(server.kernel, {})
     assert await listed(supervisor) == [read]
 
 
@@ -152,10 +152,10 @@ async def test_one_that_was_edited_there_is_read_again(
     server: RunningServer, supervisor: ApiClient, account: Account, number: str, hello: Template
 ) -> None:
     account.templates["id-1"] = replace(account.templates["id-1"], body="edited")
-    await sync_noted(server.kernel, {})
+    await sync_due(server.kernel, {})
     assert (await listed(supervisor))[0]["body"] == "hello"
     await tell(server, number, change(external_id="id-1"))
-    await sync_noted(server.kernel, {})
+    await sync_due(server.kernel, {})
     assert (await listed(supervisor))[0]["body"] == "edited"
 
 

@@ -8,9 +8,12 @@ import pytest
 
 from elsehu.contracts.errors import Retryable
 from elsehu.contracts.template import TemplateButton, TemplateHeader, TemplateStatus
+from elsehu.contracts.user import Caller, Role
+from elsehu.events import Event
 from elsehu.instances.directory import Directory
 from elsehu.messaging.templates import syncing
-from elsehu.messaging.templates.jobs import sync_all, sync_noted
+from elsehu.messaging.templates.jobs import sync_all, sync_due
+from elsehu.messaging.templates.realtime import render_templates
 from elsehu.testing.client import ApiClient
 from elsehu.testing.serving import RunningServer
 
@@ -163,10 +166,36 @@ async def test_the_clock_syncs_every_connected_number(
     await server.kernel.db.execute("UPDATE service_instances SET status = 'blocked' WHERE id = $1", UUID(sick))
     server.kernel.part(Directory).drop()
     account.add("hello")
-    await sync_noted(server.kernel, {})
+    await server.kernel.db.execute("UPDATE service_instances SET created_at = now() - interval '2 hours'")
+    await sync_due(server.kernel, {})
     assert await listed(admin) == []
     await sync_all(server.kernel, {})
     assert [one["serviceInstanceId"] for one in await listed(admin)] == [number]
     account.breaks_off_after, account.failure = 0, Retryable("throttled", "Too many requests.")
     await sync_all(server.kernel, {})
     assert len(await listed(admin)) == 1
+
+
+async def test_a_new_number_is_synced_soon(
+    server: RunningServer, supervisor: ApiClient, account: Account, number: str
+) -> None:
+    account.add("hello")
+    await sync_due(server.kernel, {})
+    assert [one["name"] for one in await listed(supervisor)] == ["hello"]
+    account.add("later")
+    await sync_due(server.kernel, {})
+    assert len(await listed(supervisor)) == 1
+
+
+async def test_everybody_is_told(server: RunningServer, supervisor: ApiClient, account: Account, number: str) -> None:
+    account.add("hello")
+    await sync(supervisor, number)
+    [made] = await listed(supervisor)
+    await supervisor.delete(f"/api/templates/{made['id']}")
+    sql = "SELECT seq, type, subject_id, conversation_id, NULL AS data, at FROM events WHERE type = 'template:updated'"
+    events = [Event(**dict(row)) for row in await server.kernel.db.fetch(sql + " ORDER BY seq")]
+    rendered = await render_templates(server.kernel, events)
+    last = rendered[events[-1].seq]
+    assert last.data == {**made, "updatedAt": last.data["updatedAt"], "deleted": True}
+    assert last.audience.includes(Caller(Role.OPERATOR, UUID(int=1), "anybody"))
+    assert last.labels == {"serviceInstanceId": number}
