@@ -80,7 +80,7 @@ async def _asked(kernel: Kernel, instance: Instance, verb: Callable[[Instance], 
 @asynccontextmanager
 async def alone(kernel: Kernel, owner: Owner, name: str, language: str) -> AsyncIterator[None]:
     """Keep others from changing a template meanwhile. Raises Conflict `template_busy` if they do so for long."""
-    async with kernel.db.reader() as connection:
+    async with kernel.db.session() as connection:
         milliseconds = int(kernel.settings.instances.connect_timeout * 1000)
         await connection.execute("SELECT set_config('lock_timeout', $1, false)", f"{milliseconds}ms")
         try:
