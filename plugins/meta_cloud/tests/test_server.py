@@ -190,16 +190,29 @@ async def test_a_refusal_of_the_whole_number_is_not_tried_again_and_again(desk: 
 async def test_a_pair_limit_slows_one_pair_only(desk: Desk) -> None:
     maria, jose = desk.standin.customer(MARIA), desk.standin.customer(JOSE, name="José")
     to_maria, to_jose = await desk.conversation(maria), await desk.conversation(jose)
-    desk.standin.refuse(131056)
-    slow = await desk.send(to_maria, "devagar")
+    desk.standin.call("limit", pair=[2.5, 1])
+    slow = [await desk.send(to_maria, f"devagar {number}") for number in range(2)]
+    desk.standin.call("limit", pair=None)
     began = time.monotonic()
     quick = [await desk.send(to_jose, f"rápido {number}") for number in range(5)]
     for one in quick:
         await desk.reaches(one, "delivered")
     assert time.monotonic() - began < 5
-    await desk.reaches(slow, "delivered")
+    await desk.reaches(slow[1], "delivered")
     assert jose.texts == [f"rápido {number}" for number in range(5)]
-    assert maria.texts == ["devagar"]
+    assert maria.texts == ["devagar 0", "devagar 1"]
+    assert len([one for one in desk.standin.requests if one.status == 400]) == 1
+    assert (await desk.state())["status"] == "connected"
+
+
+async def test_a_throughput_limit_slows_the_number_and_loses_nothing(desk: Desk) -> None:
+    maria, jose = desk.standin.customer(MARIA), desk.standin.customer(JOSE, name="José")
+    conversations = [await desk.conversation(maria), await desk.conversation(jose)]
+    desk.standin.refuse(130429, status=429)
+    sent = [await desk.send(conversations[number % 2], f"mensagem {number}") for number in range(4)]
+    for one in sent:
+        await desk.reaches(one, "delivered")
+    assert maria.texts + jose.texts == [f"mensagem {number}" for number in (0, 2, 1, 3)]
     assert (await desk.state())["status"] == "connected"
 
 
