@@ -112,7 +112,7 @@ def _amount(amount: Amount) -> str:
 
 def _storage(program: Program, name: str) -> str:
     """Return the full name of an enabled storage plugin. Raises ConfigError."""
-    enabled = [plugin.info.name for plugin in program.plugins.loaded if plugin.info.is_storage]
+    enabled = program.plugins.storages()
     for candidate in (name, f"storage_{name}"):
         if candidate in enabled:
             return candidate

@@ -4,9 +4,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
+
+from elsehu.contracts.errors import Unavailable
 from elsehu.db import UnitOfWork
 from elsehu.kernel import Kernel
 from elsehu.media.objects import delete_doomed
+
+log = structlog.get_logger("elsehu.media")
 
 Settled = Callable[[UnitOfWork, Sequence[UUID]], Awaitable[None]]
 """Tells of files that have another state now."""
@@ -54,13 +59,29 @@ async def _expire_some(kernel: Kernel, before: datetime, settled: Settled) -> in
 async def remove_orphans(kernel: Kernel, older_than: timedelta = UNCLAIMED_AGE) -> int:
     """Delete the objects that no file has claimed for `older_than`, and count them.
 
-    That time must be longer than any transfer takes. Several processes may sweep at once. Raises
-    Unavailable where the storage fails; nothing is forgotten.
+    That time must be longer than any transfer takes. Several processes may sweep at once. A storage that fails does
+    not keep the others from being swept; then its Unavailable is raised. Nothing is forgotten, nor is what a storage
+    keeps that is not enabled: that is logged.
     """
-    swept = 0
     await kernel.db.execute(_LEFT)
-    while doomed := await kernel.db.fetch(_DOOM, older_than, BATCH):
-        await delete_doomed(kernel, [(row["key"], row["storage"]) for row in doomed])
+    storages = kernel.plugins.storages()
+    swept, refusal = 0, None
+    for storage in storages:
+        try:
+            swept += await _sweep(kernel, storage, older_than)
+        except Unavailable as one:
+            refusal = one
+    for row in await kernel.db.fetch(_OUT_OF_REACH, older_than, storages):
+        log.warning("objects_out_of_reach", storage=row["storage"], objects=row["objects"])
+    if refusal:
+        raise refusal
+    return swept
+
+
+async def _sweep(kernel: Kernel, storage: str, older_than: timedelta) -> int:
+    swept = 0
+    while doomed := await kernel.db.fetch(_DOOM, older_than, BATCH, storage):
+        await delete_doomed(kernel, [(row["key"], storage) for row in doomed])
         swept += len(doomed)
     return swept
 
@@ -101,7 +122,12 @@ _DOOM = """
 UPDATE unclaimed_objects SET doomed = true
 WHERE key IN (
     SELECT key FROM unclaimed_objects
-    WHERE since < now() - $1::interval ORDER BY since LIMIT $2 FOR UPDATE SKIP LOCKED
+    WHERE since < now() - $1::interval AND storage = $3 ORDER BY since LIMIT $2 FOR UPDATE SKIP LOCKED
 )
-RETURNING key, storage
+RETURNING key
+"""
+
+_OUT_OF_REACH = """
+SELECT storage, count(*) AS objects FROM unclaimed_objects
+WHERE since < now() - $1::interval AND storage <> ALL($2::text[]) GROUP BY storage
 """

@@ -179,6 +179,10 @@ class Plugins:
 
     # Storage: the one chosen for what is new, the one named for what is there ------------------------
 
+    def storages(self) -> list[str]:
+        """Return the names of the enabled storages."""
+        return [plugin.info.name for plugin in self.loaded if plugin.info.is_storage]
+
     def _storage(self, name: str | None = None) -> Plugin:
         for plugin in self.loaded:
             if plugin.info.is_storage and plugin.info.name == (name or self.storage_name):

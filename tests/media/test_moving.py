@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from elsehu_storage_s3.testing import S3Server, s3_server
+from structlog.testing import capture_logs
 
 from elsehu.contracts.errors import Unavailable
 from elsehu.contracts.inbound import MediaContent
@@ -221,3 +222,26 @@ async def test_readers_meanwhile_notice_nothing(kernel: Kernel, files: list[UUID
     assert await media.read() == CONTENTS[2], "who had asked before the move reads the original"
     done.set()
     assert min(await asyncio.gather(*readers)) > 0
+
+
+async def test_a_storage_that_fails_or_is_not_enabled_does_not_stop_the_sweep_of_the_others(
+    kernel: Kernel, files: list[UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await move(kernel, AND_DELETE)
+    await kernel.db.execute("UPDATE unclaimed_objects SET since = '-infinity'")
+    for storage in ("storage_s3", "storage_gone"):
+        await kernel.db.execute("INSERT INTO unclaimed_objects VALUES ($1, $2, '-infinity', true)", storage, storage)
+    delete = Plugins.storage_delete
+
+    async def fails_on_s3(plugins: Plugins, key: str, *, storage: str | None = None) -> None:
+        if storage == "storage_s3":
+            raise Unavailable("storage_unreachable", "The storage does not answer.")
+        await delete(plugins, key, storage=storage)
+
+    monkeypatch.setattr(Plugins, "storage_delete", fails_on_s3)
+    with pytest.raises(Unavailable, match="storage_unreachable"), capture_logs() as logs:
+        await remove_orphans(kernel)
+    assert on_disk(kernel) == 0
+    assert {"event": "objects_out_of_reach", "log_level": "warning", "storage": "storage_gone", "objects": 1} in logs
+    left = [row["storage"] for row in await kernel.db.fetch("SELECT storage FROM unclaimed_objects ORDER BY storage")]
+    assert left == ["storage_gone", "storage_s3"]
