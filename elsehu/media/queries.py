@@ -1,14 +1,19 @@
 """Reading files: for handing out, for sending, for attaching."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
 from uuid import UUID
+
+import structlog
 
 from elsehu.contracts.errors import Conflict, Gone, NotFound
 from elsehu.contracts.outbound import OutboundMedia
 from elsehu.contracts.user import Caller
 from elsehu.db import Database, Row, UnitOfWork
 from elsehu.kernel import Kernel
-from elsehu.media.names import safe_name
+
+log = structlog.get_logger("elsehu.media")
 
 
 async def file_of(kernel: Kernel, media_id: UUID) -> Row:
@@ -46,7 +51,7 @@ async def load(kernel: Kernel, media_id: UUID) -> OutboundMedia:
     sent = (await find_rendition(kernel.db, media_id, "voice") if row["is_voice"] else None) or row
 
     def stream() -> AsyncIterator[bytes]:
-        return kernel.plugins.storage_open(sent["storage_key"], storage=sent["storage"])
+        return stored(kernel, sent)
 
     async def read() -> bytes:
         return b"".join([chunk async for chunk in stream()])
@@ -54,13 +59,30 @@ async def load(kernel: Kernel, media_id: UUID) -> OutboundMedia:
     return OutboundMedia(
         id=row["id"],
         mime_type=sent["mime_type"],
-        file_name=safe_name(sent["file_name"], sent["mime_type"]),
+        file_name=sent["file_name"],
         size=sent["size"],
         sha256=sent["sha256"],
         read=read,
         stream=stream,
         is_voice=row["is_voice"],
     )
+
+
+async def stored(kernel: Kernel, row: Row) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes of a row of files or renditions, as they are read. Raises Gone `media_lost`."""
+    chunks: Any = kernel.plugins.storage_open(row["storage_key"], storage=row["storage"])
+    try:
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                yield chunk
+    except FileNotFoundError:
+        raise media_lost(row) from None
+
+
+def media_lost(row: Row) -> Gone:
+    """Return the refusal of a file whose bytes are not in storage, and log it."""
+    log.error("media_lost", media=str(row["id"]), storage=row["storage"], key=row["storage_key"])
+    return Gone("media_lost", "The file is missing in storage. An admin may have a backup of it.")
 
 
 def require_ready(row: Row) -> None:
@@ -89,12 +111,11 @@ def _may_send(caller: Caller, row: Row) -> bool:
 
 _RENDITION = """
 SELECT r.media_id AS id, r.mime_type, r.size, r.sha256, r.storage_key, r.storage,
-    regexp_replace(f.file_name, '[.][^.]*$', '') AS file_name
+    regexp_replace(f.file_name, '[.][^.]*$', '')
+        || CASE r.purpose WHEN 'voice' THEN '.ogg' ELSE '.webp' END AS file_name
 FROM media_renditions r JOIN media_files f ON f.id = r.media_id
 WHERE r.media_id = $1 AND r.purpose = $2 AND f.state = 'ready'
 """
-"""The name has no ending, so that it gets the one of the rendition's type."""
-
 _FILE = """
 SELECT
     id, state, mime_type, file_name, size, sha256, storage_key, storage, is_voice, error,

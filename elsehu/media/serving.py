@@ -5,22 +5,18 @@ from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from elsehu.contracts.errors import Gone
 from elsehu.contracts.storage import ByteRange
 from elsehu.db import Row
 from elsehu.kernel import Kernel
 from elsehu.media.names import content_disposition
-from elsehu.media.queries import file_of, require_ready
+from elsehu.media.queries import file_of, media_lost, require_ready
 from elsehu.media.ranges import Unsatisfiable, matches, requested_range
 from elsehu.media.thumbnails import thumbnail
 from elsehu.media.types import served_as, shown_inline
-
-log = structlog.get_logger("elsehu.media")
 
 PRESIGNED_SECONDS = 300
 HARMLESS = {
@@ -92,8 +88,7 @@ async def _opened(kernel: Kernel, row: Row, part: ByteRange | None) -> AsyncIter
     try:
         first = await anext(chunks, b"")
     except FileNotFoundError:
-        log.error("media_lost", media=str(row["id"]), storage=row["storage"], key=row["storage_key"])
-        raise Gone("media_lost", "The file is missing in storage. An admin may have a backup of it.") from None
+        raise media_lost(row) from None
     return _after(first, chunks)
 
 

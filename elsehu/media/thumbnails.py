@@ -11,7 +11,7 @@ from elsehu.contracts.errors import NotFound
 from elsehu.db import Row
 from elsehu.kernel import Kernel
 from elsehu.media.objects import store_bytes
-from elsehu.media.queries import file_of, find_rendition, require_ready
+from elsehu.media.queries import file_of, find_rendition, require_ready, stored
 from elsehu.media.renditions import Purpose, keep
 from elsehu.media.types import has_thumbnail
 
@@ -54,8 +54,7 @@ async def thumbnail(kernel: Kernel, media_id: UUID) -> Row:
 
 
 async def _made(kernel: Kernel, row: Row) -> Row:
-    chunks = kernel.plugins.storage_open(row["storage_key"], storage=row["storage"])
-    data = b"".join([chunk async for chunk in chunks])
+    data = b"".join([chunk async for chunk in stored(kernel, row)])
     small = await asyncio.to_thread(shrunk, data)
     if small is None:
         log.info("no_thumbnail", media=str(row["id"]), mime_type=row["mime_type"])

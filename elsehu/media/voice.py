@@ -5,10 +5,9 @@ import os
 import shutil
 import signal
 from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import structlog
 
@@ -16,7 +15,7 @@ from elsehu.contracts.errors import FieldError, Invalid, TooLarge
 from elsehu.db import Row
 from elsehu.kernel import Kernel
 from elsehu.media.objects import SLICE, StoredMedia, store
-from elsehu.media.queries import find_rendition
+from elsehu.media.queries import find_rendition, stored
 from elsehu.media.renditions import Purpose, keep
 from elsehu.media.types import OGG, is_voice_note
 
@@ -65,13 +64,12 @@ async def _is_fit(kernel: Kernel, row: Row, types: frozenset[str]) -> bool:
 
 
 async def _head(kernel: Kernel, row: Row) -> bytes:
-    chunks: Any = kernel.plugins.storage_open(row["storage_key"], storage=row["storage"])
     head = b""
-    async for chunk in chunks:
-        head += chunk
-        if len(head) >= HEAD_BYTES:
-            break
-    await chunks.aclose()
+    async with aclosing(stored(kernel, row)) as chunks:
+        async for chunk in chunks:
+            head += chunk
+            if len(head) >= HEAD_BYTES:
+                break
     return head
 
 
@@ -80,20 +78,18 @@ async def _converted(kernel: Kernel, row: Row, program: str, demuxer: str, field
         source, target = Path(folder) / "recording", Path(folder) / "note.ogg"
         await _save(kernel, row, source)
         read = ("-protocol_whitelist", "file", "-f", demuxer, "-i", source.name)
-        await _run(program, "-nostdin", "-v", "error", *read, *STREAM, *OPUS, target.name, folder=folder)
+        await _run(program, "-nostdin", "-v", "fatal", *read, *STREAM, *OPUS, target.name, folder=folder)
+        if not await asyncio.to_thread(_is_note, target):
+            raise _failed(field)
         try:
-            if not is_voice_note(await asyncio.to_thread(_read, target, HEAD_BYTES)):
-                raise _failed(field)
-            stored = await store(kernel, _chunks(target), OGG, None, LARGEST_NOTE)
-        except (OSError, TooLarge) as error:
-            log.warning("voice_conversion_failed", media=str(row["id"]), error=str(error))
+            return await store(kernel, _chunks(target), OGG, None, LARGEST_NOTE)
+        except TooLarge:
             raise _failed(field) from None
-        return stored
 
 
 async def _save(kernel: Kernel, row: Row, target: Path) -> None:
     with target.open("wb") as file:
-        async for chunk in kernel.plugins.storage_open(row["storage_key"], storage=row["storage"]):
+        async for chunk in stored(kernel, row):
             await asyncio.to_thread(file.write, chunk)
 
 
@@ -122,6 +118,10 @@ async def _run(*command: str, folder: str) -> None:
     if code != 0:
         said = await asyncio.to_thread(_read, Path(folder) / "errors", 500)
         log.warning("converter_failed", program=command[0], code=code, said=said.decode(errors="replace"))
+
+
+def _is_note(path: Path) -> bool:
+    return path.exists() and is_voice_note(_read(path, HEAD_BYTES))
 
 
 def _read(path: Path, size: int) -> bytes:
