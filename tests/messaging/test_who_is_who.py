@@ -18,7 +18,7 @@ from elsehu.kernel import Kernel
 from elsehu.messaging.inbound.ingest import Ingest
 
 from .conftest import deliver, lid, phone
-from .test_identities import at, bsuid, people, says
+from .test_identities import at, bsuid, forget_everybody, people, says
 
 NUMBERS = 4
 CLOUD, MOBILE = 3, 1
@@ -116,7 +116,7 @@ def _grouped(draw: Any, things: Sequence[Any]) -> Iterator[Any]:
 async def test_one_person_is_one_contact(
     kernel: Kernel, ingest: Ingest, number: UUID, told: list[tuple[bool, list[list[Event]]]]
 ) -> None:
-    await kernel.db.execute("TRUNCATE contacts, conversations, messages, waiting_updates, identity_notes CASCADE")
+    await forget_everybody(kernel)
     for at_once, webhooks in told:
         if at_once:
             await asyncio.gather(*(deliver(ingest, number, *events) for events in webhooks))

@@ -131,6 +131,8 @@ def _is_told_of_new(resolving: Resolving, told: IdentityChanged, new: Person) ->
             if resolving.owner(key) is new:
                 resolving.lose(new, key, told.at)
         return False
+    if _is_another(resolving, told, new):
+        return False
     for identity in gone:
         if resolving.owner(key_of(identity)) is None:
             resolving.note(key_of(identity), new, told.at + SLACK)
@@ -146,19 +148,21 @@ def _had_before(resolving: Resolving, told: IdentityChanged, person: Person) -> 
     return any(resolving.people.addresses[key_of(one)].first_seen_at < told.at - SLACK for one in owned)
 
 
+def _is_another(resolving: Resolving, told: IdentityChanged, person: Person) -> bool:
+    """Whether `person`, who has or had a new address, shows other BSUIDs than those that are told of."""
+    own = resolving.bsuids_of(person)
+    told_of = bsuids((*told.old, *told.new))
+    return any(own.get(scope) and not own[scope] & told_of[scope] for scope in bsuids(told.new))
+
+
 def _is_same(resolving: Resolving, told: IdentityChanged, old: Person, new: Person) -> bool:
     """Whether who had the old addresses and who has the new ones are one: unless both show BSUIDs that go on beside."""
-    if _had_before(resolving, told, new):
+    if _had_before(resolving, told, new) or _is_another(resolving, told, new):
         return False
     addresses = resolving.people.addresses
     come = [addresses[key] for key in _bsuids_beside(resolving, new, told.new)]
     kept = [addresses[key] for key in _bsuids_beside(resolving, old, told.old)]
-    gained = {one.scope for one in told.new if one.kind == IdentityKind.BSUID}
-    return not any(
-        (one.first_seen_at < told.at - SLACK and one.identity.scope in gained)
-        or any(_go_on_beside(one, other, told.at) for other in kept)
-        for one in come
-    )
+    return not any(_go_on_beside(one, other, told.at) for one in come for other in kept)
 
 
 def _go_on_beside(new: Address, old: Address, at: datetime) -> bool:

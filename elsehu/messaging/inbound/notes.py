@@ -20,9 +20,14 @@ TYPES: dict[str, TypeAdapter[Any]] = {one.__name__: TypeAdapter(one) for one in 
 FIND = """
 SELECT n.id, n.kind, n.value, n.scope, n.contact_id, n.until, n.event
 FROM unnest($1::text[], $2::text[], $3::text[]) AS k(kind, value, scope)
-JOIN identity_notes n ON n.value = k.value AND n.kind = k.kind AND n.scope = k.scope
+CROSS JOIN LATERAL (
+    SELECT * FROM identity_notes WHERE value = k.value AND kind = k.kind AND scope = k.scope
+    ORDER BY until DESC NULLS FIRST LIMIT 100
+) n
 ORDER BY n.until, n.id
 """
+"""The LIMIT has every plan look each address up in the index, whatever is known of the table's size."""
+
 ADD = """
 INSERT INTO identity_notes (kind, value, scope, contact_id, until, event)
 SELECT a.* FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[], $6::jsonb[])
