@@ -276,7 +276,7 @@ async def small_one(admin: ApiClient, conversation: UUID, content: bytes, size: 
         assert not small.getexif()
         red, green, *_ = small.convert("RGB").getpixel((5, 5))  # type: ignore[misc]
         assert red > 150 > green
-    assert answers[0].headers["content-disposition"] == 'inline; filename="p.webp"'
+    assert answers[0].headers["content-disposition"].endswith('.webp"')
     unchanged = {"If-None-Match": answers[0].headers["etag"]}
     assert (await admin.http.get(media["thumbnailUrl"], headers=unchanged)).status_code == 304
     assert (await admin.get(media["url"])).content == content
