@@ -17,9 +17,9 @@ from elsehu.kernel import Kernel
 from elsehu.messaging.inbound.history import History
 from elsehu.messaging.inbound.ingest import Ingest
 from elsehu.messaging.outbound import results
+from elsehu.messaging.outbound.drafts import Draft
 from elsehu.messaging.outbound.judging import judge_sent
 from elsehu.messaging.outbound.results import Result
-from elsehu.messaging.outbound.drafts import Draft
 from elsehu.messaging.outbound.sending import enqueue
 from elsehu.messaging.outbound.settling import Settler
 
