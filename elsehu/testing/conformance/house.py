@@ -58,7 +58,8 @@ async def until(look: Callable[[], Awaitable[Seen | None]], what: str, seconds: 
 
 @dataclass
 class House:
-    """See the module. `outside` is a client that nobody knows; `marks` are secrets that nobody may see."""
+    """See the module. `outside` is a client that nobody knows; `secrets` are the number's own, `marks` all that
+    nobody may see: these, and the proofs of webhooks."""
 
     declared: ProviderConformance
     server: RunningServer
@@ -68,6 +69,7 @@ class House:
     outside: httpx.AsyncClient
     said: list[str] = field(default_factory=list)
     instance_id: UUID = field(default_factory=lambda: UUID(int=0))
+    secrets: set[str] = field(default_factory=set)
     marks: set[str] = field(default_factory=set)
     _written: int = 0
 
@@ -106,7 +108,8 @@ class House:
         self.instance_id = UUID(answer.json()["id"])
         instance = await self.instance()
         secrets = [*secrets_of(provider.credentials, credentials), instance.webhook_secret]
-        self.marks |= {one for one in secrets if len(one) >= LEAST_SECRET}
+        self.secrets = {one for one in secrets if len(one) >= LEAST_SECRET}
+        self.marks |= self.secrets
         await declared.ready(self.standin, instance, self.plugin.context)
         await self.connected()
 
@@ -142,8 +145,9 @@ class House:
     async def genuine(self, body: Any) -> Webhook:
         """Return the genuine webhook with a declared body; its proofs must be seen nowhere from now on."""
         webhook = self.declared.webhook(await self.instance(), encoded(body))
-        proofs = [*webhook.headers.values(), *webhook.query.values(), webhook.path_secret or ""]
-        self.marks |= {one for one in proofs if len(one) >= 2 * LEAST_SECRET and "/" not in one}
+        headers = [value for name, value in webhook.headers.items() if name.lower() != "content-type"]
+        proofs = [*headers, *webhook.query.values(), webhook.path_secret or ""]
+        self.marks |= {one for one in proofs if len(one) >= 2 * LEAST_SECRET}
         return webhook
 
     async def post(self, webhook: Webhook) -> httpx.Response:
@@ -246,7 +250,7 @@ class House:
         places = [(row["place"], row["text"] or "") for row in rows] + [
             ("an answer of the API", one) for one in self.said
         ]
-        return [place for place, text in places if any(mark in text for mark in marks)]
+        return [f"{place} ({seen})" for place, text in places if (seen := around(text, marks))]
 
 
 def _typed(webhook: Webhook) -> dict[str, str]:
@@ -306,3 +310,12 @@ def told(error: BaseException) -> str:
     if isinstance(error, ElsehuError):
         return f"{type(error).__name__}({error.code!r}, {error.detail!r})"
     return f"{type(error).__name__}: {error}"
+
+
+def around(text: str, marks: set[str]) -> str:
+    """Return what stands around the first of `marks` in `text`, without it; empty if none is there."""
+    found = next((mark for mark in sorted(marks, key=len, reverse=True) if mark in text), None)
+    if found is None:
+        return ""
+    before, _, after = text.partition(found)
+    return f"…{before[-60:]}[the secret]{after[:20]}…"
