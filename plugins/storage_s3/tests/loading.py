@@ -1,7 +1,6 @@
 from typing import Any
 
-from elsehu.plugins import Plugins, load_plugins
-from elsehu.settings import Settings
+from elsehu.testing import Plugins, Settings, load_plugins
 
 
 def load(config: dict[str, Any]) -> Plugins:

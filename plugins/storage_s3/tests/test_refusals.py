@@ -13,7 +13,7 @@ from starlette.routing import Route
 from structlog.testing import capture_logs
 
 from elsehu.plugin import ConfigError, Unavailable
-from elsehu.plugins import Plugins
+from elsehu.testing import Plugins
 from elsehu.testing.serving import listen_on_loopback, running_server
 from elsehu.testing.storage_suite import PIECE, TYPE, new_key, pieces_of, read_all
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from elsehu_storage_s3.testing import S3Server
 
-from elsehu.plugins import Plugins
+from elsehu.testing import Plugins
 from elsehu.testing.storage_suite import PIECE, TYPE, StorageSuite, new_key, pieces_of, read_all
 
 from .loading import load
