@@ -30,7 +30,15 @@ VALUES ($1, $2, '', $3, $4, $5, $6::jsonb, $7)
 INSERT_IDENTITY = """
 INSERT INTO contact_identities (id, contact_id, kind, value, scope, address) VALUES ($1, $2, $3, $4, $5, $6)
 """
-DELETE_IDENTITY = "DELETE FROM contact_identities WHERE contact_id = $1 AND kind = $2 AND value = $3 AND scope = $4"
+TAKE_IDENTITY = """
+WITH taken AS (
+    DELETE FROM contact_identities WHERE contact_id = $1 AND kind = $2 AND value = $3 AND scope = $4
+    RETURNING kind, value, scope, contact_id
+)
+INSERT INTO identity_notes (kind, value, scope, contact_id, until)
+SELECT kind, value, scope, contact_id, now() FROM taken
+"""
+"""What comes late from the address is still the contact's."""
 READ = "SELECT name, profile_name, username, phone, email, tags, custom FROM contacts WHERE id = $1 FOR UPDATE"
 UPDATE = """
 UPDATE contacts SET name = $2, phone = $3, email = $4, tags = $5, custom = $6::jsonb, search_text = $7,
@@ -109,7 +117,7 @@ async def _move_phone(uow: UnitOfWork, contact_id: UUID, wanted: Identity) -> No
         raise contact_exists(owner["id"])
     before = await uow.fetch_value("SELECT phone FROM contacts WHERE id = $1", contact_id)
     if before is not None and before != wanted.value:
-        await uow.execute(DELETE_IDENTITY, contact_id, IdentityKind.PHONE, before, wanted.scope)
+        await uow.execute(TAKE_IDENTITY, contact_id, IdentityKind.PHONE, before, wanted.scope)
     if owner is None:
         await _add(uow, contact_id, wanted)
 

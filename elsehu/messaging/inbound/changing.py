@@ -101,13 +101,20 @@ def _holder_before(resolving: Resolving, told: IdentityChanged) -> Person | None
         if identity.kind == IdentityKind.BSUID:
             person = _last_owner(resolving, key)
         else:
-            former = next((one for one in resolving.former.get(key, ()) if one.until >= told.at), None)
-            address = resolving.people.addresses.get(key)
-            is_his = address is not None and address.first_seen_at <= told.at
-            person = former.person if former else (address.owner if address and is_his else None)
+            person = _had_at_change(resolving, key, told.at)
+            if person is not None and _is_another(resolving, told, told.old, person):
+                continue
         if person is not None:
-            return person.known_now()
+            return person
     return None
+
+
+def _had_at_change(resolving: Resolving, key: Key, at: datetime) -> Person | None:
+    former = next((one for one in resolving.former.get(key, ()) if one.until >= at), None)
+    if former is not None:
+        return former.person and former.person.known_now()
+    address = resolving.people.addresses.get(key)
+    return address.owner if address is not None and address.first_seen_at <= at else None
 
 
 def _holder_after(resolving: Resolving, told: IdentityChanged) -> Person | None:
@@ -131,7 +138,7 @@ def _is_told_of_new(resolving: Resolving, told: IdentityChanged, new: Person) ->
             if resolving.owner(key) is new:
                 resolving.lose(new, key, told.at)
         return False
-    if _is_another(resolving, told, new):
+    if _is_another(resolving, told, told.new, new):
         return False
     for identity in gone:
         if resolving.owner(key_of(identity)) is None:
@@ -148,16 +155,16 @@ def _had_before(resolving: Resolving, told: IdentityChanged, person: Person) -> 
     return any(resolving.people.addresses[key_of(one)].first_seen_at < told.at - SLACK for one in owned)
 
 
-def _is_another(resolving: Resolving, told: IdentityChanged, person: Person) -> bool:
-    """Whether `person`, who has or had a new address, shows other BSUIDs than those that are told of."""
+def _is_another(resolving: Resolving, told: IdentityChanged, had: Sequence[Identity], person: Person) -> bool:
+    """Whether `person`, who has one of the addresses `had`, shows other BSUIDs than those that are told of."""
     own = resolving.bsuids_of(person)
     told_of = bsuids((*told.old, *told.new))
-    return any(own.get(scope) and not own[scope] & told_of[scope] for scope in bsuids(told.new))
+    return any(own.get(scope) and not own[scope] & told_of[scope] for scope in bsuids(had))
 
 
 def _is_same(resolving: Resolving, told: IdentityChanged, old: Person, new: Person) -> bool:
     """Whether who had the old addresses and who has the new ones are one: unless both show BSUIDs that go on beside."""
-    if _had_before(resolving, told, new) or _is_another(resolving, told, new):
+    if _had_before(resolving, told, new) or _is_another(resolving, told, told.new, new):
         return False
     addresses = resolving.people.addresses
     come = [addresses[key] for key in _bsuids_beside(resolving, new, told.new)]

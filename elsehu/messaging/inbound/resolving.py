@@ -180,7 +180,9 @@ class Resolving:
         address = self.people.addresses.get(key)
         if address is None or address.owner is None:
             return
-        if at > address.last_seen_at:
+        if address.owner is person:
+            self.people.see(identity, at)
+        elif at > address.last_seen_at:
             self.move(identity, person, at)
         elif at < address.first_seen_at:
             self.note(key, person, address.first_seen_at)
