@@ -11,8 +11,9 @@ from elsehu.contracts.outbound import Quoted
 from elsehu.contracts.template import ProviderTemplate, TemplateCategory, TemplateStatus
 from elsehu.testing.conformance.declaration import declares
 from elsehu.testing.conformance.examples import address_of
-from elsehu.testing.conformance.house import House, told, until
+from elsehu.testing.conformance.house import House
 from elsehu.testing.conformance.outcome import Check, Failed, require
+from elsehu.testing.conformance.seeing import told, until
 from elsehu.testing.conformance.trial import Trial, missing
 
 GONE = {InstanceStatus.DISCONNECTED, InstanceStatus.NEEDS_PAIRING, InstanceStatus.NEW}

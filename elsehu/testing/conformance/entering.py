@@ -12,9 +12,10 @@ from elsehu.contracts.webhook import WebhookRequest
 from elsehu.ids import new_id
 from elsehu.testing.conformance.declaration import Webhook, Written, encoded
 from elsehu.testing.conformance.garbage import SEED, garbage_bytes
-from elsehu.testing.conformance.house import House, told
+from elsehu.testing.conformance.house import House
 from elsehu.testing.conformance.outcome import Check, Failed, require
 from elsehu.testing.conformance.reading import all_payloads
+from elsehu.testing.conformance.seeing import told
 from elsehu.testing.conformance.trial import Trial
 
 AT_ONCE = 8

@@ -1,37 +1,28 @@
 """A whole Elsehu with the plugin under test, one number on its stand-in, and a client of its API."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import httpx
-from redis.asyncio import Redis
 
-from elsehu.contracts.errors import ElsehuError
 from elsehu.contracts.inbound import Normalized
 from elsehu.contracts.instance import Instance
 from elsehu.contracts.webhook import Accepted, Challenge, WebhookRequest
 from elsehu.ids import new_token
 from elsehu.instances.configuration import secrets_of
 from elsehu.instances.directory import Directory
-from elsehu.plugins import Plugin, Plugins, load_plugins
-from elsehu.testing import databases
-from elsehu.testing.client import ApiClient, log_in_as
+from elsehu.plugins import Plugin, Plugins
+from elsehu.testing.client import ApiClient
 from elsehu.testing.conformance.declaration import ProviderConformance, Webhook, Written, encoded
 from elsehu.testing.conformance.outcome import Failed
+from elsehu.testing.conformance.seeing import around, until
 from elsehu.testing.conformance.wire import Wire
-from elsehu.testing.databases import Services
-from elsehu.testing.installation import make_settings
-from elsehu.testing.serving import RunningServer, listen_on_loopback, running_server
+from elsehu.testing.serving import RunningServer
 
-Seen = TypeVar("Seen")
-PATIENCE = 15.0
 LEAST_SECRET = 6
 STORED = "SELECT (SELECT count(*) FROM webhook_events) + (SELECT count(*) FROM dead_letters) + (SELECT count(*) FROM "
 STORED += "messages) + (SELECT count(*) FROM contacts)"
@@ -43,17 +34,6 @@ UNION ALL SELECT 'the status of the number', concat_ws(' ', status_detail, hold_
 FROM service_instances
 UNION ALL SELECT 'a setting of the number', settings::text FROM service_instances
 """
-
-
-async def until(look: Callable[[], Awaitable[Seen | None]], what: str, seconds: float = PATIENCE) -> Seen:
-    """Look again and again until there is something to see. Raises Failed with `what` did not happen."""
-    try:
-        async with asyncio.timeout(seconds):
-            while not (seen := await look()):  # noqa: ASYNC110 - what is awaited has no event
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        raise Failed(f"{what} did not happen within {seconds:g} s") from None
-    return seen
 
 
 @dataclass
@@ -266,56 +246,3 @@ class _NoHttp:
 
     def stream(self, *_: Any, **__: Any) -> Any:
         raise Failed("provider_normalize made an HTTP request: it must be pure")
-
-
-@asynccontextmanager
-async def open_house(
-    name: str, declared: ProviderConformance, services: Services, folder: Path, overrides: Mapping[str, Any]
-) -> AsyncIterator[House]:
-    """Run a stand-in and a server, add the number. Raises Failed, and what the stand-in raises."""
-    database_url = await databases.clone_template(services.database_url)
-    try:
-        async with Redis.from_url(services.redis_url) as redis:
-            await redis.flushall()
-        listening = listen_on_loopback()
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        settings = make_settings(services, database_url, folder, {**overrides, "public_url": url})
-        plugins = load_plugins(settings)
-        await asyncio.to_thread(databases.migrate_plugins, database_url, settings, plugins)
-        from elsehu.app import create_app
-
-        async with (
-            declared.standin() as standin,
-            running_server(create_app(settings, plugins), listening) as server,
-            log_in_as(server, "ADMIN") as api,
-            httpx.AsyncClient(base_url=server.url, timeout=30) as outside,
-        ):
-            house = House(declared, server, api, standin, _wired(server, name), outside)
-            await house.add_number()
-            yield house
-    finally:
-        await databases.drop(database_url)
-
-
-def _wired(server: RunningServer, name: str) -> Wire:
-    """Put a Wire between the plugin under test and the network."""
-    plugin = next(one for one in server.kernel.plugins.loaded if one.info.name == name)
-    wire = Wire(plugin.context.http)
-    plugin.context = replace(plugin.context, http=wire)
-    return wire
-
-
-def told(error: BaseException) -> str:
-    """Return an error in a line."""
-    if isinstance(error, ElsehuError):
-        return f"{type(error).__name__}({error.code!r}, {error.detail!r})"
-    return f"{type(error).__name__}: {error}"
-
-
-def around(text: str, marks: set[str]) -> str:
-    """Return what stands around the first of `marks` in `text`, without it; empty if none is there."""
-    found = next((mark for mark in sorted(marks, key=len, reverse=True) if mark in text), None)
-    if found is None:
-        return ""
-    before, _, after = text.partition(found)
-    return f"…{before[-60:]}[the secret]{after[:20]}…"

@@ -13,8 +13,8 @@ from elsehu.contracts.message import MEDIA_KINDS, Kind
 from elsehu.contracts.plugin import CAPTIONED, ProviderSpec
 from elsehu.contracts.webhook import Accepted
 from elsehu.testing.conformance.garbage import garbage_bodies
-from elsehu.testing.conformance.house import told
 from elsehu.testing.conformance.outcome import Check, Failed, Skipped, require
+from elsehu.testing.conformance.seeing import told
 from elsehu.testing.conformance.trial import Trial
 
 URL_SAFE = re.compile(r"[a-z0-9][a-z0-9_-]*")

@@ -17,8 +17,9 @@ from elsehu.messaging.inbound.raw_events import to_jsonb
 from elsehu.phones import canonical
 from elsehu.testing.conformance.declaration import Expected, Payload, declares, encoded
 from elsehu.testing.conformance.garbage import garbage_bytes
-from elsehu.testing.conformance.house import House, told
+from elsehu.testing.conformance.house import House
 from elsehu.testing.conformance.outcome import Check, Failed, Skipped, require
+from elsehu.testing.conformance.seeing import told
 from elsehu.testing.conformance.trial import Trial
 
 GARBAGE = 600

@@ -4,11 +4,11 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from elsehu.testing.conformance import abilities, entering, leaving, loading, reading, silence
+from elsehu.testing.conformance import abilities, entering, failing, leaving, loading, reading, silence
 from elsehu.testing.conformance.declaration import ProviderConformance
-from elsehu.testing.conformance.house import told
 from elsehu.testing.conformance.listening import heard
 from elsehu.testing.conformance.outcome import Check, Failed, Outcome, Result, Skipped
+from elsehu.testing.conformance.seeing import told
 from elsehu.testing.conformance.trial import Trial
 from elsehu.testing.databases import Services
 
@@ -20,13 +20,14 @@ CHECKS: Sequence[Check] = (
     *entering.CHECKS[:1],
     *reading.CHECKS,
     *leaving.CHECKS,
+    *failing.CHECKS,
     *abilities.CHECKS,
+    *entering.CHECKS[1:],
     *silence.CHECKS,
     *abilities.LAST,
-    *entering.CHECKS[1:],
     *silence.LAST,
 )
-"""In their order: what disturbs the number comes last."""
+"""In their order: secrets are looked for when all was said, and what disturbs the number comes last."""
 
 STARTING, DONE = "starting", "done"
 

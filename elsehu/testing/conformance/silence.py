@@ -4,8 +4,9 @@ import orjson
 
 from elsehu.contracts.http import Answer
 from elsehu.ids import new_token
-from elsehu.testing.conformance.house import House, around
+from elsehu.testing.conformance.house import House
 from elsehu.testing.conformance.outcome import Check, require
+from elsehu.testing.conformance.seeing import around
 from elsehu.testing.conformance.trial import Trial
 from elsehu.testing.conformance.wire import Request
 

@@ -11,7 +11,8 @@ from elsehu.contracts.plugin import ProviderSpec
 from elsehu.plugins import Plugin, Plugins, installed, load_plugins
 from elsehu.settings import Settings
 from elsehu.testing.conformance.declaration import ProviderConformance
-from elsehu.testing.conformance.house import House, open_house
+from elsehu.testing.conformance.house import House
+from elsehu.testing.conformance.opening import open_house
 from elsehu.testing.conformance.outcome import Failed, Skipped
 from elsehu.testing.databases import Services
 

@@ -113,10 +113,9 @@ class Conformance(ProviderConformance):
         return standin.phone
 
     def payloads(self, instance: Instance) -> Sequence[Payload]:
-        """Return what a real server sent."""
-        return [
-            Payload(path.stem, orjson.loads(path.read_bytes())["body"], EVENTS.get(path.stem)) for path in _captures()
-        ]
+        """Return what a real server sent, with the key that it shows of itself."""
+        bodies = {path.stem: orjson.loads(path.read_bytes())["body"] for path in _captures()}
+        return [Payload(name, {**body, "apikey": KEY}, EVENTS.get(name)) for name, body in bodies.items()]
 
     def unknown(self, instance: Instance) -> Sequence[Payload]:
         """Return an event and a type of message that do not exist."""
