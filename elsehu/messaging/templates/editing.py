@@ -29,8 +29,8 @@ async def create(call: Call[TemplateIn, NoQuery]) -> Row:
     require(wanted, with_examples=owner.keeper is not None)
     async with owners.alone(kernel, owner, body.name, body.language):
         await _require_free(call, body)
-        details = {"name": body.name, "language": body.language, "serviceInstanceId": owner.instance_id}
-        return await _save(call, owner, wanted, "template_created", details)
+        names = {"name": body.name, "language": body.language, "serviceInstanceId": owner.instance_id}
+        return await _save(call, owner, wanted, None, names)
 
 
 async def change(call: Call[TemplatePatch, NoQuery]) -> Row:
@@ -47,8 +47,7 @@ async def change(call: Call[TemplatePatch, NoQuery]) -> Row:
         require(wanted, with_examples=owner.keeper is not None)
         if wanted == before:
             return row
-        fields = {"fields": sorted(call.body.model_fields_set)}
-        return await _save(call, owner, wanted, "template_changed", fields)
+        return await _save(call, owner, wanted, row, {"fields": sorted(call.body.model_fields_set)})
 
 
 async def remove(call: Call[None, NoQuery]) -> None:
@@ -65,13 +64,14 @@ async def remove(call: Call[None, NoQuery]) -> None:
 
 
 async def _save(
-    call: Call[Any, Any], owner: Owner, wanted: ProviderTemplate, action: str, details: Mapping[str, Any]
+    call: Call[Any, Any], owner: Owner, wanted: ProviderTemplate, before: Row | None, details: Mapping[str, Any]
 ) -> Row:
     kernel = call.kernel
-    asked_at = kernel.now()
+    asked = storing.Asked(kernel.now(), before)
     made = await owners.save(kernel, owner, wanted)
     async with call.transaction() as uow:
-        template_id = await storing.store_one(uow, owner.instance_id, made, asked_at, kernel.now())
+        template_id = await storing.store_one(uow, owner.instance_id, made, asked, kernel.now())
+        action = "template_changed" if before else "template_created"
         await _audit(uow, call, action, template_id, details)
         return await listing.one(uow, template_id)
 

@@ -17,7 +17,8 @@ from elsehu.messaging.templates.stored import CONTENT, template_of
 from elsehu.messaging.templates.variables import variables_of
 
 COLUMNS = f"""
-SELECT id, instance_id, name, language, {", ".join(CONTENT)}, archived_at, created_at, updated_at
+SELECT id, instance_id, name, language, {", ".join(CONTENT)},
+       changed_at, category_at, quality_at, archived_at, created_at, updated_at
 FROM message_templates
 """  # noqa: S608
 ONE = COLUMNS + "WHERE id = $1 AND archived_at IS NULL"
