@@ -23,7 +23,8 @@ async def other(server: RunningServer) -> AsyncIterator[ApiClient]:
 @pytest.fixture
 async def message(server: RunningServer, admin: ApiClient, operator: ApiClient) -> dict[str, Any]:
     """A message of `operator`, who has given the conversation back to the queue."""
-    number = {"name": "Shop", "phone": "+5511955550000", "provider": "sandbox", "credentials": {}}
+    silent = {"delays": {"deliveredSeconds": None, "readSeconds": None}}
+    number = {"name": "Shop", "phone": "+5511955550000", "provider": "sandbox", "credentials": {}, "settings": silent}
     instance = (await admin.post("/api/service-instances", number)).json()
     assert (await admin.post(f"/api/sandbox/{instance['id']}/say", SAY)).status_code == 201
     conversation_id = (await admin.get("/api/conversations")).json()["items"][0]["id"]
