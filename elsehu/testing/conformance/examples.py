@@ -108,7 +108,7 @@ def _fields(
     elif kind is Kind.REACTION:
         yield kind, {"payload": {"emoji": "👍"}, "quoted": quoted}
     elif kind is Kind.INTERACTIVE:
-        for name, limits in (spec.interactive or {"buttons": InteractiveLimits(max_choices=2)}).items():
+        for name, limits in spec.interactive.items():
             yield f"interactive {name}", {"text": "Which one?", "payload": interactive(name, limits)}
     elif kind is Kind.TEMPLATE:
         yield kind, {"text": "Hello", "payload": template_payload(template)}

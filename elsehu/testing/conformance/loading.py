@@ -79,6 +79,8 @@ def _kinds(trial: Trial) -> list[str]:
         wrong.append("`captions` holds kinds that are not sent as files")
     if spec.interactive and Kind.INTERACTIVE not in spec.kinds:
         wrong.append("`interactive` has limits, but Kind.INTERACTIVE is not in `kinds`")
+    if Kind.INTERACTIVE in spec.kinds and not spec.interactive:
+        wrong.append("Kind.INTERACTIVE is in `kinds`, but `interactive` names no type, so none can be sent")
     if strange := set(spec.interactive) - INTERACTIVE_TYPES:
         wrong.append(f"`interactive` has unknown types: {', '.join(sorted(strange))}")
     if spec.voice_types and Kind.AUDIO not in spec.kinds:
