@@ -195,8 +195,8 @@ async def test_it_goes_in_and_out_in_little_memory(web: Web, documents: str, s3:
     for block in document(SIZE):
         told.update(block)
     assert await _by_ranges(web, large, SIZE, s3, redirects) == told.hexdigest()
-    whole = await web.api.get(large, headers={"range": "bytes=0-"}, follow_redirects=True)
-    assert len(whole.content) == SIZE
+    if not redirects:
+        assert len((await web.api.get(large, headers={"range": "bytes=0-"})).content) == SIZE
     grown = web.memory("VmHWM") - before
     print(f"grown by {grown / MIB:.1f} MiB at the most")
     assert grown < 32 * MIB

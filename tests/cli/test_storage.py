@@ -125,9 +125,3 @@ def test_both_storages_must_be_enabled(run: Run, environment: dict[str, str]) ->
     assert ended.returncode == 2
     assert "'s3'" in ended.stderr
     assert "[plugins] enabled" in ended.stderr
-
-
-def test_two_storages_must_be_named(run: Run, environment: dict[str, str]) -> None:
-    ended = run("storage", "migrate", "--from", "s3", "--to", "storage_s3", **environment)
-    assert ended.returncode == 2
-    assert "two storages" in ended.stderr
