@@ -17,6 +17,7 @@ from elsehu.messaging.outbound.contents import ContactCard
 from elsehu.messaging.outbound.drafts import Draft
 from elsehu.messaging.outbound.interactive import HeaderMedia, Interactive
 from elsehu.messaging.outbound.schemas import SendMessage
+from elsehu.messaging.outbound.window import is_closed
 from elsehu.messaging.templates.sending import prepare as prepare_template
 
 HEADER_FILE = "interactive.header.mediaId"
@@ -104,10 +105,7 @@ def _json(content: BaseModel) -> dict[str, Any]:
 
 
 def _require_window(kernel: Kernel, kind: Kind, spec: ProviderSpec, context: Mapping[str, Any]) -> None:
-    if spec.window_hours is None or kind is Kind.TEMPLATE:
-        return
-    expires = context["window_expires_at"]
-    if expires is None or expires <= kernel.now():
+    if is_closed(spec, kind, context["window_expires_at"], kernel.now()):
         detail = (
             f"The customer last wrote more than {spec.window_hours:g} hours ago, so only a template may be sent: "
             "choose one of GET /api/templates and send it with kind `template`."
