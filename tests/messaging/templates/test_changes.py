@@ -58,7 +58,7 @@ async def test_the_latest_news_of_each_kind_stand(
     server: RunningServer, supervisor: ApiClient, number: str, hello: Template
 ) -> None:
     expected = ("PAUSED", "Too many complaints", "MARKETING", "YELLOW")
-    for order in permutations((*NEWS, change(2.5, category="UTILITY"))):
+    for order in list(permutations((*NEWS, change(2.5, category="UTILITY"))))[::7]:
         await server.kernel.db.execute(
             "UPDATE message_templates SET status = 'APPROVED', reason = '', category = 'UTILITY', quality = '', "
             "changed_at = NULL, category_at = NULL, quality_at = NULL"
