@@ -202,8 +202,7 @@ def _claim(resolving: Resolving, told: IdentityChanged, person: Person) -> None:
         key = key_of(identity)
         address = resolving.people.addresses.get(key)
         if address is not None and address.owner is not None:
-            if address.owner is person and address.first_seen_at > told.at:
-                address.first_seen_at = told.at
+            if address.owner is person:
                 resolving.people.see(identity, told.at)
         elif resolving.former_at(key, told.at) is None:
             resolving.people.give(identity, person, told.at, told.at)

@@ -223,13 +223,18 @@ class Resolving:
     def _contradicts(self, ids: Scopes, person: Person, by: Identity, at: datetime) -> bool:
         """Whether somebody with BSUIDs `ids` cannot be `person`, who had the address `by` at the time `at`.
 
-        A BSUID that was last seen before the address was the person's, or first after it, went with another number.
+        A BSUID that was last seen before the address was the person's, or first after it, went with another number:
+        then `ids` may be what took its place, unless they are older than that.
         """
         since, until = self._time_with(person, key_of(by), at)
         for scope, values in ids.items():
             own = self._own(person, scope)
             is_another = own and not values & {one.identity.value for one in own}
-            if is_another and any(one.last_seen_at >= since and one.first_seen_at < until for one in own):
+            if not is_another:
+                continue
+            known = [self.people.addresses.get((IdentityKind.BSUID, value, scope)) for value in values]
+            is_older = any(one.owner and one.first_seen_at < since for one in known if one)
+            if is_older or any(one.last_seen_at >= since and one.first_seen_at < until for one in own):
                 return True
         return False
 
