@@ -157,6 +157,9 @@ def _had_before(resolving: Resolving, told: IdentityChanged, person: Person) -> 
 
 def _is_another(resolving: Resolving, told: IdentityChanged, had: Sequence[Identity], person: Person) -> bool:
     """Whether `person`, who has one of the addresses `had`, shows other BSUIDs than those that are told of."""
+    ids = [key_of(one) for one in (*told.old, *told.new) if one.kind == IdentityKind.BSUID]
+    if any(_last_owner(resolving, key) is person for key in ids):
+        return False
     own = resolving.bsuids_of(person)
     told_of = bsuids((*told.old, *told.new))
     return any(own.get(scope) and not own[scope] & told_of[scope] for scope in bsuids(had))
