@@ -78,6 +78,7 @@ class PooledHttpClient:
         timeout: float | None = None,
     ) -> Answer:
         """Make one request; see `contracts.http.HttpClient.request`."""
+        self._refuse_if_closed()
         all_headers = dict(headers or {})
         body: bytes | AsyncIterator[bytes] | None = content
         form = FormData(data or {}, files) if files is not None else None
@@ -111,6 +112,7 @@ class PooledHttpClient:
     async def _stream(
         self, method: str, url: str, headers: dict[str, str], timeout: float | None
     ) -> AsyncIterator[StreamedAnswer]:
+        self._refuse_if_closed()
         request = self._client.build_request(method, url, headers=headers, timeout=_timeout(timeout))
         try:
             response = await self._client.send(request, stream=True)
@@ -120,6 +122,11 @@ class PooledHttpClient:
             yield _Streamed(response)
         finally:
             await response.aclose()
+
+    def _refuse_if_closed(self) -> None:
+        """Tell whoever outlives the kernel that nothing was sent."""
+        if self._client.is_closed:
+            raise NotSent("Elsehu is stopping")
 
 
 def _judged(error: Exception, form: FormData | None = None) -> NotSent | AnswerLost:

@@ -114,3 +114,13 @@ async def test_a_stream_that_breaks_off(http: HttpClient) -> None:
     ):
         with pytest.raises(AnswerLost):
             _ = [chunk async for chunk in answer.chunks()]
+
+
+async def test_what_outlives_the_kernel_never_left() -> None:
+    async with open_http_client(HttpClientSettings()) as http:
+        pass
+    with pytest.raises(NotSent, match="stopping"):
+        await http.request("GET", "http://127.0.0.1:9/")
+    with pytest.raises(NotSent, match="stopping"):
+        async with http.stream("GET", "http://127.0.0.1:9/"):
+            pass
