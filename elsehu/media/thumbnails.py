@@ -1,11 +1,12 @@
 """Small pictures of images and stickers, made when somebody first asks for one."""
 
 import asyncio
+import struct
 from io import BytesIO
 from uuid import UUID
 
 import structlog
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from elsehu.contracts.errors import NotFound
 from elsehu.db import Row
@@ -27,6 +28,22 @@ PALETTES = frozenset({"1", "P"})
 """Modes whose pixels are no colours that could be mixed."""
 
 TYPE = "image/webp"
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a picture upright, by the orientation that its camera noted (EXIF, tag 274)."""
+
+WEIRD = (
+    *(ArithmeticError, AttributeError, EOFError, LookupError, OSError, SyntaxError, TypeError, ValueError),
+    *(struct.error, Image.DecompressionBombError),
+)
+"""What Pillow's readers raise for what somebody made up."""
 
 
 class Studio:
@@ -69,12 +86,21 @@ def shrunk(data: bytes) -> bytes | None:
             if image.width * image.height > MOST_PIXELS:
                 return None
             image.draft("RGB", (2 * LONGEST_SIDE, 2 * LONGEST_SIDE))
-            upright = ImageOps.exif_transpose(image)
-            mode = "RGBA" if upright.has_transparency_data else "RGB"
-            picture = upright.convert(mode) if upright.mode in PALETTES else upright
+            turn = _turn(image)
+            mode = "RGBA" if image.has_transparency_data else "RGB"
+            picture = image.convert(mode) if image.mode in PALETTES else image
             picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-            return _encoded(picture.convert(mode))
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError):  # what Pillow's readers raise
+            small = picture.convert(mode)
+            return _encoded(small if turn is None else small.transpose(turn))
+    except WEIRD:
+        return None
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """Return what turns a picture upright. Who cannot be asked is upright: many programs write broken EXIF."""
+    try:
+        return TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except WEIRD:
         return None
 
 

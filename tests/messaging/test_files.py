@@ -23,6 +23,7 @@ from elsehu.contracts.plugin import MediaLimit, NoConfig, ProviderSpec
 from elsehu.media import voice
 from elsehu.media.queries import load
 from elsehu.media.retention import remove_orphans
+from elsehu.media.thumbnails import shrunk
 from elsehu.messaging.contacts.erasing import erase
 from elsehu.messaging.jobs import expire_files
 from elsehu.plugins import Plugins
@@ -248,6 +249,16 @@ def turned() -> bytes:
     return picture(exif=exif)
 
 
+def turned_by_careless() -> bytes:
+    """A turned picture whose EXIF has a tag (the unit of resolution) of another type than it should, as happens."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x0128] = 6, 2
+    short, long = b"\x01\x28\x00\x03", b"\x01\x28\x00\x04"
+    right = picture(exif=exif)
+    assert right.count(short) == 1
+    return right.replace(short, long)
+
+
 async def shown(admin: ApiClient, conversation: UUID, content: bytes, name: str = "p.jpg") -> dict[str, Any]:
     media_id = await upload(admin, name, content)
     answer = await say(admin, conversation, kind="image", mediaId=media_id)
@@ -259,6 +270,7 @@ async def shown(admin: ApiClient, conversation: UUID, content: bytes, name: str 
 async def test_pictures_have_small_ones(admin: ApiClient, conversation: UUID) -> None:
     await small_one(admin, conversation, picture(), (320, 128))
     await small_one(admin, conversation, turned(), (128, 320))
+    await small_one(admin, conversation, turned_by_careless(), (128, 320))
     await small_one(admin, conversation, picture(format_="PNG"), (320, 128))
     await small_one(admin, conversation, picture(format_="WEBP"), (320, 128))
     await small_one(admin, conversation, picture(format_="GIF"), (320, 128))
@@ -280,6 +292,27 @@ async def small_one(admin: ApiClient, conversation: UUID, content: bytes, size: 
     unchanged = {"If-None-Match": answers[0].headers["etag"]}
     assert (await admin.http.get(media["thumbnailUrl"], headers=unchanged)).status_code == 304
     assert (await admin.get(media["url"])).content == content
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_small_pictures_stand_upright(orientation: int) -> None:
+    upright = Image.new("RGB", (300, 150), "white")
+    upright.paste("red", (0, 0, 100, 50))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    lying = {5: "TRANSPOSE", 6: "ROTATE_90", 7: "TRANSVERSE", 8: "ROTATE_270"}
+    lying |= {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM"}
+    out = BytesIO()
+    how = lying.get(orientation)
+    (upright.transpose(Image.Transpose[how]) if how else upright).save(out, "PNG", exif=exif)
+    with Image.open(BytesIO(shrunk(out.getvalue()) or b"")) as small:
+        assert small.size == (300, 150)
+        assert [small.convert("RGB").getpixel(at)[1] > 150 for at in ((20, 20), (280, 20), (20, 130), (280, 130))] == [  # type: ignore[index]
+            False,
+            True,
+            True,
+            True,
+        ]
 
 
 async def test_transparency_stays(admin: ApiClient, conversation: UUID) -> None:
