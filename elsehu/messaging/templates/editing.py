@@ -16,6 +16,7 @@ from elsehu.messaging.templates.checking import is_named, require
 from elsehu.messaging.templates.owners import Owner
 from elsehu.messaging.templates.schemas import ButtonIn, HeaderIn, TemplateIn, TemplatePatch
 from elsehu.messaging.templates.stored import template_of
+from elsehu.messaging.templates.variables import names_in
 
 EDITABLE = frozenset({TemplateStatus.APPROVED, TemplateStatus.REJECTED, TemplateStatus.PAUSED})
 BUTTON_TYPES = frozenset({"quick_reply", "url", "phone", "copy_code", "contact_request"})
@@ -123,6 +124,8 @@ def _changed(before: ProviderTemplate, patch: TemplatePatch) -> ProviderTemplate
         new["buttons"] = _buttons(patch.buttons)
     if "examples" in new:
         new["examples"] = tuple(patch.examples)
+    elif len(names_in(new.get("body", before.body))) != len(before.examples):
+        new["examples"] = ()
     after = replace(before, **new)
     return replace(after, named=is_named(after.body, after.header.text if after.header else None))
 

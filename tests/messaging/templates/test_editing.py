@@ -148,6 +148,14 @@ async def test_what_is_given_changes(make: Make, supervisor: ApiClient) -> None:
         assert (await supervisor.patch(path, {name: "other"})).status_code == 422
 
 
+async def test_examples_of_variables_that_are_gone_go(make: Make, supervisor: ApiClient) -> None:
+    path = f"/api/templates/{(await make(body='Hello {{1}}', examples=['Ana']))['id']}"
+    kept = await supervisor.patch(path, {"body": "Dear {{1}}"})
+    assert (kept.status_code, kept.json()["examples"]) == (200, ["Ana"])
+    gone = await supervisor.patch(path, {"body": "Hello"})
+    assert (gone.status_code, gone.json()["examples"]) == (200, [])
+
+
 async def test_a_name_is_taken_once_in_a_language(make: Make, supervisor: ApiClient, plain_number: str) -> None:
     made = await make()
     answer = await supervisor.post("/api/templates", BASIC)
