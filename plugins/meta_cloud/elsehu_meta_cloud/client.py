@@ -1,17 +1,20 @@
 """Talking to the Graph API in the name of one instance."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from elsehu.plugin import Answer, AnswerLost, HttpClient, Instance, NotSent, PluginContext, Upload
 
 from .config import Config
 from .failures import Failure, Json, body_of, error_of, failure_of, maybe_sent, send_error, unreachable
+from .receive import secrets_of
 from .usage import usage_of
 
 USER_AGENT = "Elsehu"
 """The file host refuses requests of clients without a name (Meta Cloud API reference, section 8)."""
+SHORTEST_SECRET = 4
+"""What is shorter would be found in every sentence."""
 
 
 class GraphFailure(Exception):
@@ -32,6 +35,7 @@ class Graph:
     log: Callable[..., None]
     instance_id: str
     token: str = field(repr=False)
+    secrets: Sequence[str] = field(repr=False)
 
     async def ask(
         self,
@@ -95,14 +99,10 @@ class Graph:
         return answer
 
     def _good(self, answer: Answer) -> Json:
-        """Return the body of a success. Raises GraphFailure for anything else, once it is logged.
-
-        Meta repeats a malformed token in its refusal.
-        """
+        """Return the body of a success. Raises GraphFailure for anything else, once it is logged."""
         if answer.ok:
             return body_of(answer)
-        failure = failure_of(answer)
-        failure = replace(failure, words=failure.words.replace(self.token, "***"))
+        failure = failure_of(answer, self.secrets)
         self.log(
             "meta_refused",
             instance=self.instance_id,
@@ -125,7 +125,15 @@ def graph_of(context: PluginContext, instance: Instance) -> Graph:
         log=context.log,
         instance_id=str(instance.id),
         token=str(instance.credentials["access_token"]),
+        secrets=_hidden(instance),
     )
+
+
+def _hidden(instance: Instance) -> Sequence[str]:
+    """Return what nobody may read, the longest first: Meta repeats in a refusal what it was sent."""
+    words = [instance.credentials.get(name) for name in ("access_token", "verify_token")]
+    known = [*secrets_of(instance), *(word for word in words if isinstance(word, str))]
+    return sorted((word for word in known if len(word) >= SHORTEST_SECRET), key=len, reverse=True)
 
 
 def headers_of(token: str) -> dict[str, str]:

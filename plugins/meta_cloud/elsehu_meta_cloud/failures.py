@@ -6,7 +6,7 @@ time-out: nobody knows what became of the request, so it is not repeated by itse
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -52,8 +52,8 @@ def body_of(answer: Answer) -> Json:
     return said if isinstance(said, dict) else {}
 
 
-def failure_of(answer: Answer) -> Failure:
-    """Read an answer that is no success, in whatever shape it is."""
+def failure_of(answer: Answer, secrets: Sequence[str] = ()) -> Failure:
+    """Read an answer that is no success, in whatever shape it is; `secrets` are taken out of its words."""
     error = body_of(answer).get("error")
     regain = usage_of(answer.headers).regain_seconds
     if not isinstance(error, dict):
@@ -63,7 +63,7 @@ def failure_of(answer: Answer) -> Failure:
         answer.status,
         _whole(error.get("code")),
         _whole(error.get("error_subcode")),
-        _words(error),
+        _words(error, secrets),
         trace if isinstance(trace, str) else None,
         error.get("is_transient") is True,
         regain,
@@ -140,12 +140,14 @@ def _rule_of_status(status: int) -> ErrorRule:
     return SERVER if status >= 500 else replace(BAD_REQUEST, detail=f"Meta refused the request with {status}.")
 
 
-def _words(error: Json) -> str:
-    """Return what Meta says in words: flat, short, and without addresses."""
+def _words(error: Json, secrets: Sequence[str]) -> str:
+    """Return what Meta says in words: flat, short, and without addresses. A cut secret would not be found."""
     data = error.get("error_data")
     details = data.get("details") if isinstance(data, dict) else data
     said = [error.get("error_user_msg"), details, error.get("details"), error.get("message")]
     best = next((text for text in said if isinstance(text, str) and text.strip()), "")
+    for secret in secrets:
+        best = best.replace(secret, "***")
     return " ".join(URL.sub("(address)", best).split())[:LONGEST]
 
 

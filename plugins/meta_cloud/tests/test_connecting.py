@@ -230,3 +230,13 @@ async def test_a_webhook_that_the_app_may_not_set_leaves_the_rest(world: World, 
     report = await provider_connect(world.context, instance)
     assert report.status is InstanceStatus.CONNECTED
     assert "could not be set from here" in report.detail
+
+
+async def test_the_apps_secret_that_meta_repeats_is_hidden(world: World, hook: str) -> None:
+    app_id, secret = world.standin.options.app_id, world.standin.options.app_secret
+    words = f"Malformed access token {app_id}|{secret}"
+    world.standin.call("add_fault", on="GET */subscriptions", effect="refuse", code=131009, details=words)
+    report = await provider_connect(world.context, world.instance(webhook_url=hook, credentials={"app_id": app_id}))
+    assert "could not be set from here" in report.detail
+    assert "***" in report.detail
+    assert secret not in report.detail + str(world.logged)

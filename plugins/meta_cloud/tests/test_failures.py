@@ -204,6 +204,12 @@ async def test_a_token_that_meta_repeats_is_hidden(world: World) -> None:
     assert token not in error.detail + str(world.logged)
 
 
+async def test_a_long_token_that_meta_repeats_is_hidden_whole(world: World) -> None:
+    token = world.standin.options.token
+    error = await failure(world, code=131009, details=f"{'.' * 240} {token}")
+    assert token[:9] not in error.detail + str(world.logged)
+
+
 async def test_a_limit_says_when_it_is_over(world: World) -> None:
     header = '{"900":[{"type":"messaging","call_count":100,"estimated_time_to_regain_access":7}]}'
     error = await failure(world, code=80007, headers={"x-business-use-case-usage": header})
