@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence
 from elsehu.plugin import Identity, IdentityKind, OutboundMessage, Rejected, digits_of
 
 from .bodies.template import is_password
+from .identities import PARENT_SCOPE
 
 
 def recipient_of(message: OutboundMessage, scope: str) -> Mapping[str, str]:
-    """Return the fields that address `message`. `scope` is that of the user ids to try first.
+    """Return the fields that address `message`. `scope` is that of the sending number's user ids.
 
-    Raises Rejected where no address is known, or not the one that is needed.
+    After these come an enterprise's, then those of before portfolios were told apart; what is known to be another
+    portfolio's is nobody's, or somebody else's, in this one. Raises Rejected where no address is known, or not the one
+    that is needed.
     """
     phone = _first(message.to, IdentityKind.PHONE)
     if phone is not None:
@@ -18,8 +21,8 @@ def recipient_of(message: OutboundMessage, scope: str) -> Mapping[str, str]:
     if is_password(message.payload):
         detail = "One-time passwords need the customer's phone number. Ask for it, or add it to the contact."
         raise Rejected("number_needed", detail)
-    ours = [one for one in message.to if one.scope == scope]
-    user_id = _first([*ours, *message.to], IdentityKind.BSUID)
+    valid = [one for scoped in (scope, PARENT_SCOPE, "") for one in message.to if one.scope == scoped]
+    user_id = _first(valid, IdentityKind.BSUID)
     if user_id is not None:
         return {"recipient_type": "individual", "recipient": user_id.address}
     group = _first(message.to, IdentityKind.GROUP)

@@ -493,6 +493,11 @@ ADDRESSES = [
         [Identity(IdentityKind.BSUID, "BR.9", "BR.9", "other"), BSUID],
         {"recipient": BSUID.address},
     ),
+    (
+        "the user id of the enterprise",
+        [Identity(IdentityKind.BSUID, "BR.ENT.9", "BR.ENT.9", "parent")],
+        {"recipient": "BR.ENT.9"},
+    ),
     ("a group", [GROUP], {"recipient_type": "group", "to": "group-1"}),
 ]
 
@@ -540,6 +545,11 @@ async def test_a_file_of_unknown_type_goes_by_its_name(world: World) -> None:
 
 REFUSED = [
     ("no address", outbound(text="oi", to=[]), "no_address"),
+    (
+        "an address at another portfolio",
+        outbound(text="oi", to=[Identity(IdentityKind.BSUID, "BR.9", "BR.9", "other")]),
+        "no_address",
+    ),
     (
         "a one-time password without a number",
         outbound(
