@@ -11,6 +11,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import asyncpg
+import orjson
 import structlog
 
 from elsehu.contracts.errors import Unavailable
@@ -34,6 +36,7 @@ from elsehu.messaging.conversations.typing import tell_typing
 from elsehu.messaging.inbound import attachments, raw_events
 from elsehu.messaging.inbound.attachments import Files
 from elsehu.messaging.inbound.batch import Arriving, Batch
+from elsehu.messaging.inbound.mending import mended
 from elsehu.messaging.inbound.raw_events import Dead, Raw
 from elsehu.messaging.inbound.retrying import apply_with_files, retrying
 from elsehu.messaging.templates import changes as templates
@@ -41,6 +44,8 @@ from elsehu.messaging.templates import changes as templates
 log = structlog.get_logger("elsehu.ingest")
 
 WORKERS = 2
+UNWRITABLE = (asyncpg.DataError, UnicodeEncodeError, orjson.JSONEncodeError)
+"""What a text that no database takes raises on its way there."""
 
 
 @dataclass(slots=True)
@@ -156,13 +161,25 @@ class Ingest:
         dead: list[Dead] = []
         for item in job.normalized.items:
             try:
-                await self._transaction(Work([], [item], job.files))
+                await self._one_item(item, job.files)
             except CONNECTION_LOST:
                 raise
             except Exception as error:
                 log.exception("item_cannot_be_applied", provider=job.provider, error=type(error).__name__)
                 dead.append(Dead(job.provider, item.instance_id, f"{type(error).__name__}: {error}", item.raw))
         await self._transaction(Work([job], [], {}, dead))
+
+    async def _one_item(self, item: Item, files: Files) -> None:
+        """Commit one item; where it is refused for how it is written, as it can be kept."""
+        try:
+            await self._transaction(Work([], [item], files))
+        except UNWRITABLE as error:
+            other = mended(item)
+            if other is item:
+                raise
+            log.warning("item_was_mended", instance=str(item.instance_id), error=type(error).__name__)
+            file = files.get(id(item.event))
+            await self._transaction(Work([], [other], {id(other.event): file} if file else {}))
 
     async def _transaction(self, work: Work) -> None:
         """Commit `work`, trying again where another transaction was in the way."""

@@ -128,6 +128,7 @@ async def order_does_not_matter(trial: Trial) -> None:
         await _at_once(lambda body: _taken(messy, body), bodies)
         found = await _state(messy)
         require(found == expected, _difference(expected, found))
+        await messy.buried_nothing()
         await _garbage_at_the_door(messy)
 
 

@@ -160,6 +160,12 @@ class House:
             raise Failed(f"the message {external_id!r} was answered 200, but is not there")
         return dict(row)
 
+    async def buried_nothing(self) -> None:
+        """Raise Failed where something that was understood could not be kept."""
+        row = await self.server.kernel.db.fetch_row("SELECT error FROM dead_letters WHERE error <> '' LIMIT 1")
+        if row is not None:
+            raise Failed(f"an event could not be kept, and is lost to operators: {row['error'][:300]}")
+
     async def stored(self) -> int:
         """Return how much is stored: raw webhooks, dead letters, messages and contacts."""
         return int(await self.server.kernel.db.fetch_value(STORED))

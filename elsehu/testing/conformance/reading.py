@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
+from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError
 
 from elsehu.contracts.errors import WebhookRejected
 from elsehu.contracts.inbound import Event, InstanceChanged, MessageArrived, Normalized
@@ -80,6 +82,7 @@ def _is_sound(name: str, found: Normalized, instance_ids: set[Any]) -> None:
             item.instance_id in instance_ids,
             f"{name}: an item is of instance {item.instance_id}, which was not accepted",
         )
+        _has_its_types(name, item.event)
         require(_is_json(item.raw), f"{name}: Item.raw is no JSON object (bytes are not)")
         for identity in getattr(event, "sender", ()):
             require(identity.value and identity.address, f"{name}: an identity has no value or no address")
@@ -95,6 +98,15 @@ def _is_sound(name: str, found: Normalized, instance_ids: set[Any]) -> None:
             require(_is_json(event.payload), f"{name}: the payload of a message is no JSON")
     require(_is_json(found.raw), f"{name}: Normalized.raw is no JSON (bytes are not)")
     require(all(_is_json(one.raw) for one in found.broken), f"{name}: Broken.raw is no JSON (bytes are not)")
+
+
+def _has_its_types(name: str, event: Event) -> None:
+    """Raise Failed where a field holds something else than the guide says, such as one Identity for a list."""
+    try:
+        TypeAdapter(type(event)).dump_python(event, warnings="error")
+    except PydanticSerializationError as error:
+        words = " ".join(str(error).split())
+        raise Failed(f"{name}: a field of {type(event).__name__} has the wrong type: {words[:300]}") from error
 
 
 def _is_json(value: Any) -> bool:
