@@ -15,6 +15,7 @@ from elsehu.contracts.message import Kind
 from elsehu.contracts.outbound import OutboundMessage, Sent
 from elsehu.contracts.user import Caller, Role
 from elsehu.db import UnitOfWork
+from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel
 from elsehu.messaging.inbound.ingest import Ingest
 from elsehu.messaging.outbound import queue, results
@@ -23,6 +24,7 @@ from elsehu.messaging.outbound.drafts import Draft
 from elsehu.messaging.outbound.sending import enqueue
 from elsehu.messaging.outbound.verdicts import Verdicts
 from elsehu.plugins import Plugins, load_plugins
+from elsehu.secretbox import SecretBox
 from elsehu.settings import Settings
 from elsehu.tasks import end
 
@@ -97,6 +99,20 @@ async def test_a_result_that_is_being_written_when_it_stops_is_kept(
         async with asyncio.timeout(10):
             await writes.wait()
     assert await status(kernel, message_id) == "sent"
+
+
+async def test_a_number_whose_secrets_cannot_be_read_is_held_and_stops_no_dispatcher(
+    kernel: Kernel, handset: Phone, conversation: UUID, number: UUID
+) -> None:
+    sealed = SecretBox(("a-key-that-nobody-has-any-more",)).encrypt(b"{}")
+    await kernel.db.execute("UPDATE service_instances SET credentials = $1", sealed)
+    kernel.part(Directory).drop()
+    message_id = await say(kernel, conversation, number, "hello?")
+    async with dispatching(kernel), asyncio.timeout(10):
+        while await kernel.db.fetch_value("SELECT status FROM service_instances") != "blocked":
+            await asyncio.sleep(0.01)
+    assert await status(kernel, message_id) == "pending"
+    assert handset.arrived == []
 
 
 async def test_what_waits_behind_another_costs_no_questions(

@@ -127,8 +127,14 @@ class Dispatcher:
         return queue.budget_of(row, rate, free, self._kernel.now(), pair)
 
     async def _limits(self, instance_id: UUID) -> tuple[float | None, PairLimit | None]:
-        """Return the messages a second of an instance (its own setting, else its provider's), and its pair limit."""
-        instance = await self._kernel.part(Directory).get(instance_id)
+        """Return the messages a second of an instance (its own setting, else its provider's), and its pair limit.
+
+        One whose secrets cannot be read has none: it must not hold up the others, and its first message will hold it.
+        """
+        try:
+            instance = await self._kernel.part(Directory).get(instance_id)
+        except WrongSecretKey:
+            return None, None
         if instance is None:
             return None, None
         spec = self._kernel.plugins.spec(instance.provider)
