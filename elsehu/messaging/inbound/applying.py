@@ -41,7 +41,7 @@ async def apply(uow: UnitOfWork, batch: Batch, now: datetime, more_locks: Collec
     await waiting.park(uow, homeless)
     new = await _store(uow, batch, placed)
     await updates.apply(uow, batch.updates, now)
-    await windows.renew(uow, batch.updates, batch.windows)
+    await windows.renew(uow, batch.updates, batch.windows, now + CLOCK_SLACK)
     await _apply_homeless(uow, [pair for pair, _ in opened], batch.windows, now)
     return new
 

@@ -35,10 +35,13 @@ def until(at: datetime, hours: float | None) -> datetime | None:
     return None if hours is None else at + timedelta(hours=hours)
 
 
-async def renew(uow: UnitOfWork, updates: Sequence[Located], hours: Mapping[UUID, float]) -> None:
-    """Have customers' reactions among `updates` open the windows of numbers that have any (`hours`)."""
+async def renew(uow: UnitOfWork, updates: Sequence[Located], hours: Mapping[UUID, float], latest: datetime) -> None:
+    """Have customers' reactions among `updates` open the windows of numbers that have any (`hours`).
+
+    One that is dated after `latest` counts from then.
+    """
     found = [
-        (instance_id, update.external_id, until(update.at, hours.get(instance_id)))
+        (instance_id, update.external_id, until(min(update.at, latest), hours.get(instance_id)))
         for instance_id, update in updates
         if instance_id in hours and isinstance(update, ReactionChanged) and not update.from_company
     ]

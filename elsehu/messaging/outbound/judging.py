@@ -33,6 +33,10 @@ class Verdict:
     mark: Mark | None = None
 
 
+LONGEST_WAIT = 24 * 3600.0
+"""In seconds. What a provider asks for beyond is no wait that anybody means."""
+
+
 def judge_sent(sent: Sent) -> Verdict:
     """Judge an attempt that the provider took."""
     return Verdict(sent.status, sent)
@@ -77,7 +81,8 @@ def _known(status: str) -> InstanceStatus:
 
 
 def _retry(error: Retryable, attempts: int, age: timedelta, settings: MessagingSettings, now: datetime) -> Verdict:
-    wait = error.retry_after if error.retry_after is not None else backoff(attempts, settings)
+    asked = error.retry_after if error.retry_after is not None else backoff(attempts, settings)
+    wait = min(asked, LONGEST_WAIT) if asked >= 0 else 0.0
     again = now + timedelta(seconds=wait)
     hold = again if error.holds_instance else None
     most = min(settings.max_attempts, error.most_attempts or settings.max_attempts)

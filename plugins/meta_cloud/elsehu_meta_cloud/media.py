@@ -4,6 +4,7 @@ The address comes from outside: the token is shown to Meta's hosts alone, also a
 """
 
 import hashlib
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -122,6 +123,10 @@ async def _checked(answer: StreamedAnswer, found: _Location) -> AsyncIterator[by
         raise _not_yet("it arrived damaged")
 
 
+HOST = re.compile(r"[a-z0-9.:-]+")
+"""What a host's name can be. Anything else (a backslash, say) is read differently by different programs."""
+
+
 def is_allowed(url: str, hosts: Sequence[str]) -> bool:
     """Whether the token may be shown at `url`: https on one of `hosts`, or a host that is listed with its scheme."""
     try:
@@ -129,11 +134,12 @@ def is_allowed(url: str, hosts: Sequence[str]) -> bool:
         port = parts.port
     except ValueError:
         return False
-    if parts.username is not None or parts.hostname is None:
+    host = parts.hostname or ""
+    if parts.username is not None or not HOST.fullmatch(host):
         return False
     if f"{parts.scheme}://{parts.netloc}".lower() in hosts:
         return True
-    return parts.scheme == "https" and port in (None, 443) and any(fnmatchcase(parts.hostname, one) for one in hosts)
+    return parts.scheme == "https" and port in (None, 443) and any(fnmatchcase(host, one) for one in hosts)
 
 
 def _not_yet(why: str) -> Retryable:

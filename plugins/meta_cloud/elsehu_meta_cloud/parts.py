@@ -50,21 +50,25 @@ class Routes:
 
     def number(self, account: Any, number_id: Any) -> Instance | None:
         """Return the instance with this phone number id in this WhatsApp account, or None."""
-        if type(number_id) is not str or type(account) is not str:
-            return None
-        key = (account, number_id)
+        key = (_text_of_id(account), _text_of_id(number_id))
         if key not in self._numbers:
-            self._numbers[key] = next((one for one in self.account(account) if _id(one) == number_id), None)
+            self._numbers[key] = next((one for one in self.account(key[0]) if _id(one) == key[1]), None)
         return self._numbers[key]
 
     def account(self, account: Any) -> list[Instance]:
         """Return the instances of a WhatsApp account."""
-        return [one for one in self._instances if account and one.credentials.get("waba_id") == account]
+        name = _text_of_id(account)
+        return [one for one in self._instances if name and one.credentials.get("waba_id") == name]
 
     def shown(self, account: Any, phone: Any) -> list[Instance]:
         """Return the instances of an account with this phone number, however it is written."""
         digits = canonical(phone) if type(phone) is str else ""
         return [one for one in self.account(account) if digits and canonical(one.phone) == digits]
+
+
+def _text_of_id(value: Any) -> str:
+    """Return an id as text: some webhooks carry theirs as JSON integers (reference, section 1)."""
+    return str(value) if type(value) in (str, int) else ""
 
 
 def _id(instance: Instance) -> Any:

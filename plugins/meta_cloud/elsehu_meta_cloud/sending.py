@@ -1,9 +1,19 @@
 """Handing one message to Meta (Meta Cloud API reference, sections 3 and 6)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from elsehu.plugin import IdentityKind, Instance, InstanceSick, Kind, OutboundMessage, PluginContext, Rejected, Sent
+from elsehu.plugin import (
+    Identity,
+    IdentityKind,
+    Instance,
+    InstanceSick,
+    Kind,
+    OutboundMessage,
+    PluginContext,
+    Rejected,
+    Sent,
+)
 
 from . import refusals
 from .bodies import content_of
@@ -75,7 +85,12 @@ def _sent(context: PluginContext, instance: Instance, message: OutboundMessage, 
         context.log("meta_message_held", instance=str(instance.id), message=external_id, state=str(state))
     is_group = all(one.kind is IdentityKind.GROUP for one in message.to)
     addresses = () if is_group else (contact.get("wa_id"), contact.get("user_id"))
-    return Sent(external_id, identities=identities(addresses, scope_of(instance)))
+    return Sent(external_id, identities=_learned(message.to, identities(addresses, scope_of(instance))))
+
+
+def _learned(to: Sequence[Identity], answered: Sequence[Identity]) -> Sequence[Identity]:
+    """Return the answer's addresses, with the customer's that they belong beside; nothing where all are known."""
+    return () if all(one in to for one in answered) else [*to[:1], *answered]
 
 
 def _first(answer: Json, name: str) -> Json:

@@ -112,6 +112,7 @@ HOSTS = [
     ("https://user@lookaside.fbsbx.com/", False),
     ("https://lookaside.fbsbx.com@evil.example/", False),
     ("https://xfbsbx.com/", False),
+    ("https://evil.example\\.fbsbx.com/", False),
     ("https://LOOKASIDE.FBSBX.COM/", True),
     ("https://127.0.0.1/", False),
     ("file:///etc/passwd", False),

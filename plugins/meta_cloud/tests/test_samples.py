@@ -435,3 +435,11 @@ def _turned(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _turned(one) for name, one in reversed(list(value.items()))}
     return [_turned(one) for one in value] if isinstance(value, list) else value
+
+
+def test_ids_may_be_numbers() -> None:
+    body = body_of(names()[0])
+    entry = body["entry"][0]
+    metadata = entry["changes"][0]["value"]["metadata"]
+    entry["id"], metadata["phone_number_id"] = int(entry["id"]), int(metadata["phone_number_id"])
+    assert len(read(body).items) == 1
