@@ -12,6 +12,9 @@ from elsehu.testing.serving import RunningServer
 
 PASSWORD = "correct horse battery"
 
+LIMITS = httpx.Limits(keepalive_expiry=2)
+"""A connection that idles longer than the server waits (5 s) may be closed in the moment in which it is used."""
+
 
 @dataclass(frozen=True, slots=True)
 class ApiClient:
@@ -48,7 +51,7 @@ async def log_in_as(server: RunningServer, role: str, name: str | None = None) -
     email = f"{new_token(6).lower().strip('-_')}@example.com"
     async with server.kernel.db.transaction() as uow:
         await users.create(uow, server.kernel.settings, name=name, email=email, password=PASSWORD, role=role)
-    async with httpx.AsyncClient(base_url=server.url, timeout=120) as http:
+    async with httpx.AsyncClient(base_url=server.url, timeout=120, limits=LIMITS) as http:
         answer = await http.post("/api/auth/login", json={"email": email, "password": PASSWORD})
         answer.raise_for_status()
         body = answer.json()
