@@ -8,6 +8,7 @@ from piccolo.columns import (
     Boolean,
     ForeignKey,
     Integer,
+    Real,
     SmallInt,
     Text,
     Timestamptz,
@@ -89,6 +90,9 @@ class IdentityNote(Table, db=DIALECT, tablename="identity_notes"):
 class Conversation(Table, db=DIALECT, tablename="conversations"):
     """A thread between a contact and an instance. At most one of a pair is open (partial unique index).
 
+    `status` is queued, assigned, closed, or dormant: open, but only we have written, in bulk. A dormant one is in
+    nobody's queue until the customer answers; then it is `opened_at` that answer.
+
     The tabulation's name is frozen here when a conversation is closed; last-message columns are of the
     message with the newest (provider time, arrival). `named_at` is the time of the newest message that showed
     the customer's profile name. `paced_until` is how far ahead of the provider's limit for one customer we are.
@@ -122,12 +126,31 @@ class Conversation(Table, db=DIALECT, tablename="conversations"):
     merged_into = UUID(default=None, null=True)
 
 
+class Lane(Table, db=DIALECT, tablename="message_lanes"):
+    """A stream of messages from one number that what people write overtakes: paced, and stopped at once.
+
+    Its messages leave while `is_open`, from `next_at` on and before `open_until`, `gap_ms` apart (0: as fast as the
+    number may), each gap drawn from ±`jitter` of that (0 to 1). `owner` is the name of the plugin that steers it.
+    """
+
+    id = UUID(primary_key=True, default=new_id)
+    instance_id = ForeignKey(ServiceInstance, on_delete=OnDelete.cascade, null=False, index=True)
+    owner = Varchar(length=60)
+    is_open = Boolean(default=False)
+    gap_ms = Integer(default=0)
+    jitter = Real(default=0.0)
+    next_at = Timestamptz(default=None, null=True)
+    open_until = Timestamptz(default=None, null=True)
+    created_at = Timestamptz(default=TimestamptzNow())
+
+
 class Message(Table, db=DIALECT, tablename="messages"):
     """One message, and while it is outbound and `pending`, its own place in the queue.
 
     `seq` is the order of arrival. `at` is the time to show and sort by: the provider's, or our own until
     the provider tells. `status_rank` is `contracts.message.RANK[status]`. `failed_at` is when the provider last said
-    that it failed, `sent_again_at` when it last said `sent` of what we knew to be sent before.
+    that it failed, `sent_again_at` when it last said `sent` of what we knew to be sent before. `lane` is 1 for the
+    messages of a Lane, else 0.
     """
 
     id = UUID(primary_key=True, default=new_id)
@@ -160,6 +183,7 @@ class Message(Table, db=DIALECT, tablename="messages"):
     error_detail = Text(default=None, null=True)
     provider_code = Varchar(length=60, default=None, null=True)
     lane = SmallInt(default=0)
+    lane_id = ForeignKey(Lane, on_delete=OnDelete.set_null, null=True)
     attempts = SmallInt(default=0)
     next_attempt_at = Timestamptz(default=None, null=True)
     claimed_until = Timestamptz(default=None, null=True)
