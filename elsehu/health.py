@@ -16,7 +16,9 @@ from elsehu.contracts.errors import Unauthenticated
 from elsehu.contracts.user import Role
 from elsehu.db import CONNECTION_LOST
 from elsehu.http.operations import Authenticator
+from elsehu.jobs.runs import last_runs, troubles
 from elsehu.kernel import Kernel
+from elsehu.known_jobs import jobs_of
 from elsehu.schema import KERNEL_APPS, pending, plugin_apps
 
 ASK_SECONDS = 2.0
@@ -64,6 +66,9 @@ async def report_on(kernel: Kernel) -> Report:
         "migrations": await _asked(_migrations, kernel) if database.is_well else State(False, "unknown"),
         "redis": redis,
         "dispatcher": _dispatcher(kernel),
+        "tasks": await _asked(_tasks, kernel, needed=False)
+        if database.is_well
+        else State(False, "unknown", needed=False),
     }
 
 
@@ -104,6 +109,12 @@ async def _migrations(kernel: Kernel) -> str:
     async with kernel.db.reader() as uow:
         lacking = await pending(uow.connection, [*KERNEL_APPS, *plugin_apps(kernel.plugins)])
     return f"lacking: {', '.join(lacking)}; run `elsehu migrate`" if lacking else ""
+
+
+async def _tasks(kernel: Kernel) -> str:
+    crons = {name: job.cron for name, job in jobs_of(kernel.plugins).items() if job.cron}
+    found = troubles(crons, await last_runs(kernel.db), kernel.now())
+    return f"{'; '.join(found)} (see `elsehu tasks`)" if found else ""
 
 
 def _dispatcher(kernel: Kernel) -> State:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 KERNEL_APPS = (
     "elsehu.http.piccolo_app",
     "elsehu.events.piccolo_app",
+    "elsehu.jobs.piccolo_app",
     "elsehu.identity.piccolo_app",
     "elsehu.instances.piccolo_app",
     "elsehu.media.piccolo_app",

@@ -20,16 +20,13 @@ from rq.cron import CronJob, CronScheduler
 from rq.serializers import JSONSerializer
 
 from elsehu.configuration import load_settings
-from elsehu.contracts.errors import Unavailable
+from elsehu.contracts.errors import ElsehuError, Unavailable
 from elsehu.db import CONNECTION_LOST
 from elsehu.die_with_parent import follow_parent
-from elsehu.identity.jobs import JOBS as IDENTITY
-from elsehu.jobs import QUEUES, Job, by_name, enqueue_now
+from elsehu.jobs import QUEUES, Job, enqueue_now, runs
 from elsehu.kernel import open_kernel
-from elsehu.media.jobs import JOBS as MEDIA
-from elsehu.messaging.jobs import JOBS as MESSAGING
+from elsehu.known_jobs import jobs_of
 from elsehu.plugins import Plugins, load_plugins
-from elsehu.realtime.jobs import JOBS as REALTIME
 from elsehu.services import found_services
 from elsehu.settings import Settings
 
@@ -42,11 +39,6 @@ SLOT_KEPT_SECONDS = 3600
 CONNECTIONS_OF_A_JOB = {"pool_min": 1, "pool_max": 4}
 
 
-def jobs_of(plugins: Plugins) -> dict[str, Job]:
-    """Return every job of the kernel and the enabled plugins by name. Raises ConfigError if two have one name."""
-    return by_name([*IDENTITY, *MEDIA, *MESSAGING, *REALTIME, *(job for _, job in plugins.registered("register_jobs"))])
-
-
 def run_job(name: str, arguments: Mapping[str, Any]) -> None:
     """Run one job to its end. RQ calls this in a process of its own."""
     settings = found_services(load_settings())
@@ -57,10 +49,24 @@ def run_job(name: str, arguments: Mapping[str, Any]) -> None:
 
 
 async def _run(job: Job, settings: Settings, plugins: Plugins, arguments: Mapping[str, Any]) -> None:
+    """Run `job` and note how that went. Raises what it raises: RQ then tries again."""
     started = time.monotonic()
     async with open_kernel(settings, plugins) as kernel:
-        await job.run(kernel, arguments)
+        await runs.begin(kernel.db, job.name, kernel.now())
+        try:
+            await job.run(kernel, arguments)
+        except CONNECTION_LOST:
+            raise
+        except Exception as error:
+            await runs.end(kernel.db, job.name, kernel.now(), _in_words(error))
+            raise
+        await runs.end(kernel.db, job.name, kernel.now())
     log.info("job_done", job=job.name, seconds=round(time.monotonic() - started, 3))
+
+
+def _in_words(error: Exception) -> str:
+    """Return what an admin may read of an error: an unexpected one can quote anything, so it gives its name alone."""
+    return f"{error.code}: {error.detail}" if isinstance(error, ElsehuError) else f"{type(error).__name__}, see the log"
 
 
 async def _patiently(run: Callable[[], Awaitable[None]]) -> None:

@@ -27,7 +27,7 @@ async def test_only_an_admin_is_told_why(server: RunningServer, admin: ApiClient
     assert (await admin.get("/health/ready", headers={"authorization": "Bearer nonsense"})).json() == public
     parts = (await admin.get("/health/ready")).json()["parts"]
     assert {name: part["state"] for name, part in parts.items()} == dict.fromkeys(
-        ("database", "migrations", "redis", "dispatcher"), "ok"
+        ("database", "migrations", "redis", "dispatcher", "tasks"), "ok"
     )
 
 

@@ -45,7 +45,8 @@ def worker(program: Program) -> None:
     """Run background jobs, one at a time. Run several for more."""
     os.nice(BACKGROUND_NICENESS)
     settings = _ready(program)
-    from elsehu.worker import jobs_of, work
+    from elsehu.known_jobs import jobs_of
+    from elsehu.worker import work
 
     jobs_of(program.plugins)
     imported()

@@ -29,8 +29,8 @@ def config() -> None:
 def check(program: Program) -> None:
     """Say whether Elsehu could start as it is configured. Touches no database."""
     from elsehu.app import operations_of
+    from elsehu.known_jobs import jobs_of
     from elsehu.services import has_urls
-    from elsehu.worker import jobs_of
 
     has_urls(program.settings)
     operations_of(program.plugins)

@@ -19,9 +19,10 @@ from rq.serializers import JSONSerializer
 from elsehu.embedded import EmbeddedServices
 from elsehu.jobs import Job, enqueue_now
 from elsehu.kernel import Kernel
+from elsehu.known_jobs import jobs_of
 from elsehu.settings import JobSettings, Settings
 from elsehu.testing import load_plugins
-from elsehu.worker import Periodic, jobs_of
+from elsehu.worker import Periodic
 
 PATIENCE_SECONDS = 90.0
 PLUGIN = """

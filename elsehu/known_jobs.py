@@ -1,0 +1,13 @@
+"""Every background job that there is: the slices' and the plugins'."""
+
+from elsehu.identity.jobs import JOBS as IDENTITY
+from elsehu.jobs import Job, by_name
+from elsehu.media.jobs import JOBS as MEDIA
+from elsehu.messaging.jobs import JOBS as MESSAGING
+from elsehu.plugins import Plugins
+from elsehu.realtime.jobs import JOBS as REALTIME
+
+
+def jobs_of(plugins: Plugins) -> dict[str, Job]:
+    """Return every job of the kernel and the enabled plugins by name. Raises ConfigError if two have one name."""
+    return by_name([*IDENTITY, *MEDIA, *MESSAGING, *REALTIME, *(job for _, job in plugins.registered("register_jobs"))])
