@@ -165,6 +165,17 @@ class ProviderHooks:
         """Ability `delete_template`: delete one language of a template; one that is not there is no error."""
         raise NotImplementedError
 
+    @hookspec
+    async def provider_check_numbers(
+        self, context: PluginContext, instance: Instance, phones: Sequence[str]
+    ) -> Mapping[str, Identity | None]:
+        """Ability `check_numbers`: say which of these phones (canonical digits) can be written to.
+
+        Give the address of each that can, and None for each that certainly cannot; leave out what the vendor did not
+        say. A failure is no verdict: raise a ProviderError. Ask gently: vendors take many questions for spam.
+        """
+        raise NotImplementedError
+
 
 class StorageHooks:
     """A media storage. Keys are made by the kernel: lower-case letters, digits, `/`, `-`; never from outside.
@@ -239,30 +250,33 @@ class RegistrationHooks:
 
 
 class NotificationHooks:
-    """Told after commit, async, each plugin in order. `context` is the plugin's own; `data` has the REST shape."""
+    """Told after commit, async, each plugin in order. `context` is the plugin's own; `data` has the REST shape.
+
+    `kernel` (`elsehu.plugin.Kernel`) is for what must be looked up or written because of it.
+    """
 
     @hookspec
-    async def message_received(self, context: PluginContext, data: Mapping[str, Any]) -> None:
+    async def message_received(self, context: PluginContext, kernel: Any, data: Mapping[str, Any]) -> None:
         """A message arrived or left by another road, and is stored."""
 
     @hookspec
-    async def message_updated(self, context: PluginContext, data: Mapping[str, Any]) -> None:
+    async def message_updated(self, context: PluginContext, kernel: Any, data: Mapping[str, Any]) -> None:
         """A message's status, text, reactions or media changed."""
 
     @hookspec
-    async def conversation_opened(self, context: PluginContext, data: Mapping[str, Any]) -> None:
+    async def conversation_opened(self, context: PluginContext, kernel: Any, data: Mapping[str, Any]) -> None:
         """A conversation was opened."""
 
     @hookspec
-    async def conversation_updated(self, context: PluginContext, data: Mapping[str, Any]) -> None:
+    async def conversation_updated(self, context: PluginContext, kernel: Any, data: Mapping[str, Any]) -> None:
         """A conversation was assigned, transferred, released, read or tagged."""
 
     @hookspec
-    async def conversation_closed(self, context: PluginContext, data: Mapping[str, Any]) -> None:
+    async def conversation_closed(self, context: PluginContext, kernel: Any, data: Mapping[str, Any]) -> None:
         """A conversation was closed with its tabulation."""
 
     @hookspec
-    async def instance_updated(self, context: PluginContext, data: Mapping[str, Any]) -> None:
+    async def instance_updated(self, context: PluginContext, kernel: Any, data: Mapping[str, Any]) -> None:
         """A service instance's state changed."""
 
 

@@ -32,6 +32,7 @@ ABILITY_HOOKS = {
     "provider_templates": "templates",
     "provider_save_template": "save_template",
     "provider_delete_template": "delete_template",
+    "provider_check_numbers": "check_numbers",
 }
 
 
@@ -178,6 +179,11 @@ class Plugins:
         await _call(self.owner(instance), "provider_delete_template", instance=instance, template=template)
 
     # Storage: the one chosen for what is new, the one named for what is there ------------------------
+    async def check_numbers(self, instance: Instance, phones: Sequence[str]) -> Mapping[str, Identity | None]:
+        """Ask which of `phones` can be written to; what is missing in the answer is not known. Raises ProviderError."""
+        plugin = self.owner(instance)
+        return await _call(plugin, "provider_check_numbers", instance=instance, phones=phones)  # type: ignore[no-any-return]
+
 
     def storages(self) -> list[str]:
         """Return the names of the enabled storages."""
@@ -241,12 +247,12 @@ class Plugins:
         """Whether any plugin wants the notification `hook`."""
         return any(True for _ in self._implementing(hook))
 
-    async def notify(self, hook: str, data: Mapping[str, Any]) -> None:
+    async def notify(self, hook: str, data: Mapping[str, Any], kernel: Any) -> None:
         """Tell every plugin, in order. A failure or a time-out is logged and counted; the next plugin goes on."""
         for plugin in self._implementing(hook):
             try:
                 async with asyncio.timeout(NOTIFICATION_SECONDS):
-                    await _call(plugin, hook, data=data)
+                    await _call(plugin, hook, kernel=kernel, data=data)
             except Exception as error:
                 name = plugin.info.name
                 self.failures[name] = self.failures.get(name, 0) + 1

@@ -73,7 +73,7 @@ class Notifier:
         rendered = await self._registry.render(self._kernel, events)
         for event in events:
             if event.seq in rendered:
-                await self._kernel.plugins.notify(hooks[event.type], rendered[event.seq].data)
+                await self._kernel.plugins.notify(hooks[event.type], rendered[event.seq].data, self._kernel)
 
     async def _position(self, uow: UnitOfWork) -> Position:
         """Return how far was told; the present where nobody has told yet, or in another database than this."""

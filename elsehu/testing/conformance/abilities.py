@@ -1,14 +1,18 @@
 """Checks of connecting, and of each ability that the plugin has."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from elsehu.contracts.errors import ProviderError
+from elsehu.contracts.http import Answer
 from elsehu.contracts.inbound import MessageArrived
 from elsehu.contracts.instance import InstanceReport, InstanceStatus, Pairing
+from elsehu.contracts.message import Identity
 from elsehu.contracts.outbound import Quoted
 from elsehu.contracts.template import ProviderTemplate, TemplateCategory, TemplateStatus
+from elsehu.phones import canonical
 from elsehu.testing.conformance.declaration import declares
 from elsehu.testing.conformance.examples import address_of
 from elsehu.testing.conformance.house import House
@@ -157,6 +161,43 @@ async def _has(house: House, draft: ProviderTemplate) -> bool:
     return any((one.name, one.language) == (draft.name, draft.language) for one in await _templates(house))
 
 
+async def checks_numbers(trial: Trial) -> None:
+    """Ask of two customers and of a phone without an account; then let the vendor fail, which is no verdict."""
+    trial.needs("check_numbers")
+    house = await trial.house()
+    customers, nobody = house.declared.customers, house.declared.nobody
+    if not nobody:
+        raise missing(
+            "nobody", "provider_check_numbers is implemented, so name a phone that the stand-in does not know"
+        )
+    asked = [canonical(phone) for phone in (*customers, nobody)]
+    found = await _asked("provider_check_numbers", house.plugins.check_numbers(await house.instance(), asked))
+    for phone in asked[:-1]:
+        told_of = isinstance(found.get(phone), Identity)
+        require(told_of, f"of the customer {phone} it says {found.get(phone)!r}, not an Identity")
+    require(asked[-1] in found and found[asked[-1]] is None, f"of {nobody} it says {found.get(asked[-1])!r}, not None")
+    require(set(found) <= set(asked), f"it speaks of phones that nobody asked of: {sorted(set(found) - set(asked))}")
+    require(not await house.plugins.check_numbers(await house.instance(), []), "asked of no phone, it speaks of some")
+    for answer in (Answer(500, {}, b"<html>"), Answer(200, {"content-type": "text/html"}, b"<html>OK</html>")):
+        await _is_no_verdict(house, answer, asked)
+
+
+async def _is_no_verdict(house: House, answer: Answer, asked: Sequence[str]) -> None:
+    with house.wire.disturbed(lambda _: answer):
+        try:
+            found = await house.plugins.check_numbers(await house.instance(), asked)
+        except ProviderError:
+            return
+        except Exception as error:
+            raise Failed(
+                f"answered {answer.status} by the vendor, provider_check_numbers raised {told(error)}"
+            ) from error
+    wrong = [phone for phone, one in found.items() if one is None]
+    require(
+        not wrong, f"the vendor answered {answer.status} {answer.body!r}, and {wrong} were called without an account"
+    )
+
+
 async def disconnects(trial: Trial) -> None:
     """Log the number out twice, pair it again where it can be paired, and forget it twice."""
     house = await trial.house()
@@ -204,6 +245,11 @@ CHECKS = (
     ),
     Check("messages are marked as read", "provider_mark_read must do it, or raise a ProviderError.", marks_read),
     Check("typing is shown", "Map each state to what the provider has; ignore one that it has not.", shows_typing),
+    Check(
+        "numbers are looked up",
+        "Answer with Identities, None for who has no account, nothing for who is not known (docs/plugins.md, Hooks).",
+        checks_numbers,
+    ),
     Check("templates are kept", "Correct the template hooks (docs/plugins.md, Templates).", keeps_templates),
 )
 LAST = (

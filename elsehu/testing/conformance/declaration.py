@@ -88,6 +88,7 @@ class ProviderConformance:
         config: its table in elsehu.toml.
         phone: the instance's number.
         customers: phones of two customers, digits with the country code, that the stand-in takes messages for.
+        nobody: a phone, written alike, that the stand-in has no account for (ability `check_numbers`).
         failures: at least one for each of Retryable, Rejected and InstanceSick.
         signs_body: whether the proof covers the body (None: the suite finds out).
         id_format: how the provider's message ids look, with `{}` for what makes one different (`wamid.{}`).
@@ -97,6 +98,7 @@ class ProviderConformance:
     config: ClassVar[Mapping[str, Any]] = {}
     phone: ClassVar[str] = "+5511955550000"
     customers: ClassVar[Sequence[str]] = ("5511988887777", "5511977776666")
+    nobody: ClassVar[str] = ""
     failures: ClassVar[Sequence[Failure]] = ()
     signs_body: ClassVar[bool | None] = None
     id_format: ClassVar[str] = "{}"

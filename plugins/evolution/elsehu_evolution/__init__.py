@@ -1,6 +1,6 @@
 """Evolution API (WhatsApp) for Elsehu: the plugin's hooks. What they do stands in the modules that they call."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
 from elsehu.plugin import (
@@ -21,7 +21,7 @@ from elsehu.plugin import (
     hookimpl,
 )
 
-from . import courtesies, history, lifecycle, normalize, pairing, receive, sending
+from . import courtesies, history, lifecycle, normalize, numbers, pairing, receive, sending
 from .config import SPEC, Config
 from .media import fetch
 
@@ -99,3 +99,11 @@ async def provider_mark_read(context: PluginContext, instance: Instance, message
 async def provider_typing(context: PluginContext, instance: Instance, to: Sequence[Identity], state: str) -> None:
     """Show that somebody types."""
     await courtesies.show_typing(context, instance, to, state)
+
+
+@hookimpl
+async def provider_check_numbers(
+    context: PluginContext, instance: Instance, phones: Sequence[str]
+) -> Mapping[str, Identity | None]:
+    """Say which numbers are on WhatsApp."""
+    return await numbers.check(context, instance, phones)

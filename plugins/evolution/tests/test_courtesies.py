@@ -68,7 +68,7 @@ def plugins(tmp_path: Path) -> Plugins:
 
 def test_the_plugin_fits_the_kernel(plugins: Plugins) -> None:
     assert plugins.abilities("evolution") == sorted(
-        ["qrcode", "media", "history", "mark_read", "typing"]
+        ["qrcode", "media", "history", "mark_read", "typing", "check_numbers"]
         + [
             f"send_{kind}"
             for kind in Kind

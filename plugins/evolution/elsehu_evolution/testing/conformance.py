@@ -73,6 +73,7 @@ class Conformance(ProviderConformance):
     """Evolution API, declared."""
 
     plugin = "evolution"
+    nobody = "5511900000000"
     failures = (
         Failure(Retryable, Answer(429, {"retry-after": "7"}, b""), {"retry_after": 7.0}),
         Failure(Retryable, Answer(503, {}, b"<html>no server</html>")),
