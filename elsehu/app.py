@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from elsehu import health
+from elsehu import health, measuring
 from elsehu.background import Background, Run, running
 from elsehu.desk import timeline
 from elsehu.desk.realtime import CLIENT_EVENTS as DESK_CLIENT_EVENTS
@@ -49,13 +49,17 @@ KERNEL_OPERATIONS: Sequence[Operation] = (*IDENTITY, *INSTANCES, *MEDIA, *MESSAG
 
 
 def create_app(settings: Settings, plugins: Plugins) -> Starlette:
-    """Return the ASGI app. Its kernel is opened when it starts and closed when it stops."""
+    """Return the ASGI app. Its kernel is opened when it starts and closed when it stops.
+
+    Raises ConfigError where two plugins claim one name.
+    """
+    registry = registry_of(plugins)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_kernel(settings, plugins) as kernel:
             app.state.kernel = kernel
-            async with running(provide_parts(kernel)) as background:
+            async with running(provide_parts(kernel, registry)) as background:
                 kernel.provide(Background, background)
                 yield
 
@@ -74,6 +78,14 @@ def operations_of(plugins: Plugins) -> list[Operation]:
     return [*KERNEL_OPERATIONS, *(item for _, item in plugins.registered("register_routes"))]
 
 
+def registry_of(plugins: Plugins) -> Registry:
+    """Return every event of the kernel and the enabled plugins. Raises ConfigError if two have one name."""
+    return Registry(
+        event_types=(*EVENT_TYPES, *INSTANCE_EVENTS, *(item for _, item in plugins.registered("register_events"))),
+        client_events=(*CLIENT_EVENTS, *DESK_CLIENT_EVENTS),
+    )
+
+
 def routes(settings: Settings, plugins: Plugins) -> list[BaseRoute]:
     """Return every route: webhooks first, for they are the hottest."""
     operations = operations_of(plugins)
@@ -81,17 +93,15 @@ def routes(settings: Settings, plugins: Plugins) -> list[BaseRoute]:
     return [
         *webhook_routes(),
         *health.routes(),
+        *(measuring.routes() if settings.server.metrics else ()),
         WebSocketRoute("/ws", socket_endpoint),
         *routes_of(operations),
         *documentation,
     ]
 
 
-def provide_parts(kernel: Kernel) -> dict[str, Run]:
+def provide_parts(kernel: Kernel, registry: Registry) -> dict[str, Run]:
     """Build the process's long-lived parts on `kernel`; return those that run in the background."""
-    registry = Registry(
-        event_types=(*EVENT_TYPES, *INSTANCE_EVENTS), client_events=(*CLIENT_EVENTS, *DESK_CLIENT_EVENTS)
-    )
     identity = provide_identity(kernel)
     kernel.provide(Directory, Directory(kernel))
     ingest = kernel.provide(Ingest, Ingest(kernel))

@@ -1,10 +1,10 @@
 """One container for what a process works with. Built only by `open_kernel`, passed on, never imported."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from redis.asyncio import Redis
 
@@ -15,12 +15,14 @@ from elsehu.contracts.errors import ConfigError
 from elsehu.contracts.http import HttpClient
 from elsehu.db import Database, open_database
 from elsehu.http_client import open_http_client
+from elsehu.metrics import Metrics, metrics_of
 from elsehu.plugins import Plugins
 from elsehu.secretbox import SecretBox
 from elsehu.settings import Settings
 from elsehu.signals import Signals, open_signals
 
 Part = TypeVar("Part")
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Kernel:
     signals: Signals
     http: HttpClient
     secrets: SecretBox
+    metrics: Metrics = field(default_factory=Metrics)
     now: Callable[[], datetime] = utc_now
     parts: dict[type, Any] = field(default_factory=dict)
 
@@ -46,6 +49,14 @@ class Kernel:
     def part(self, kind: type[Part]) -> Part:
         """Return the process's one `kind`. Raises KeyError if no slice provided it."""
         return cast(Part, self.parts[kind])
+
+
+class Runner(Protocol):
+    """What commands are given to work with (`ctx.obj`): it opens a kernel, runs, and closes it."""
+
+    def run(self, work: Callable[[Kernel], Awaitable[Answer]]) -> Answer:
+        """Run `work` on a kernel and return its answer."""
+        ...
 
 
 @asynccontextmanager
@@ -65,7 +76,9 @@ async def open_kernel(settings: Settings, plugins: Plugins) -> AsyncIterator[Ker
     ):
         plugins.bind(http, lambda name: PluginCache(redis, name))
         db.emit = signals.emit
-        yield Kernel(settings, plugins, db, redis, bus, signals, http, SecretBox(settings.secret_keys))
+        metrics = metrics_of(wanted=settings.server.metrics)
+        plugins.failed = metrics.plugin_failed
+        yield Kernel(settings, plugins, db, redis, bus, signals, http, SecretBox(settings.secret_keys), metrics)
 
 
 def _urls(settings: Settings) -> tuple[str, str]:

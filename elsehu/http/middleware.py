@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
+from elsehu.http.operations import kernel_of
 from elsehu.http.problems import on_unexpected
 from elsehu.http.routing import route_of
 from elsehu.ids import new_id
@@ -56,15 +57,18 @@ def middleware_of(settings: Settings) -> list[Middleware]:
         expose_headers=SHOWN_HEADERS,
     )
     is_https = settings.base_url.startswith("https://")
-    edge = Middleware(Edge, is_https=is_https, logs_access=settings.logging.access)
+    edge = Middleware(Edge, is_https=is_https, logs_access=settings.logging.access, is_measured=settings.server.metrics)
     return [edge, *([cors] if settings.server.cors_origins else []), Middleware(LastWord)]
 
 
 class Edge:
     """The outermost layer: gives each request an id, each answer its headers, and the log a line of both."""
 
-    def __init__(self, app: ASGIApp, *, is_https: bool = False, logs_access: bool = True) -> None:
+    def __init__(
+        self, app: ASGIApp, *, is_https: bool = False, logs_access: bool = True, is_measured: bool = False
+    ) -> None:
         self._app = app
+        self._is_measured = is_measured
         self._logs_access = logs_access
         self._headers = security_headers(is_https=is_https)
         self._api_headers = [*self._headers, *_pairs(Secure(cache=CacheControl().no_store()))]
@@ -99,8 +103,13 @@ class Edge:
         try:
             await self._app(scope, receive, send_on)
         finally:
+            seconds = time.perf_counter() - started
             if self._logs_access:
-                _log_access(scope, status or CLIENT_GONE, time.perf_counter() - started)
+                _log_access(scope, status or CLIENT_GONE, seconds)
+            if self._is_measured:
+                kernel_of(Request(scope)).metrics.request(
+                    scope["method"], route_of(scope), status or CLIENT_GONE, seconds
+                )
 
     def _added(self, scope: Scope) -> Headers:
         usual = self._api_headers if scope["path"].startswith("/api/") else self._headers

@@ -57,6 +57,7 @@ class Plugins:
     loaded: Sequence[Plugin]
     storage_name: str
     failures: dict[str, int] = field(default_factory=dict)
+    failed: Callable[[str, str], None] = lambda _plugin, _hook: None
 
     def bind(self, http: HttpClient, cache_of: Callable[[str], Cache] = lambda _: Forgetful()) -> None:
         """Give the plugins the open kernel's HTTP client, and each its cache."""
@@ -178,12 +179,12 @@ class Plugins:
         """Delete one language of a template at the provider. Raises ProviderError."""
         await _call(self.owner(instance), "provider_delete_template", instance=instance, template=template)
 
-    # Storage: the one chosen for what is new, the one named for what is there ------------------------
     async def check_numbers(self, instance: Instance, phones: Sequence[str]) -> Mapping[str, Identity | None]:
         """Ask which of `phones` can be written to; what is missing in the answer is not known. Raises ProviderError."""
         plugin = self.owner(instance)
         return await _call(plugin, "provider_check_numbers", instance=instance, phones=phones)  # type: ignore[no-any-return]
 
+    # Storage: the one chosen for what is new, the one named for what is there ------------------------
 
     def storages(self) -> list[str]:
         """Return the names of the enabled storages."""
@@ -256,6 +257,7 @@ class Plugins:
             except Exception as error:
                 name = plugin.info.name
                 self.failures[name] = self.failures.get(name, 0) + 1
+                self.failed(name, hook)
                 log.exception("notification_failed", plugin=name, hook=hook, error=type(error).__name__)
 
     def _implementing(self, hook: str) -> Iterable[Plugin]:

@@ -88,6 +88,8 @@ class Relay:
             events, position = await reading.read_since(uow, self._hub.stand.position, PAGE_EVENTS)
         rendered = await self._render(events)
         self._hub.deliver(events, rendered, self._cursor(position))
+        if events:
+            self._kernel.metrics.delivered(len(events), (self._kernel.now() - events[0].at).total_seconds())
         return len(events)
 
     async def _render(self, events: Sequence[Event]) -> Mapping[int, Rendered]:

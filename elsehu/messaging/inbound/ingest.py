@@ -6,7 +6,7 @@ one poisoned item sinks neither its neighbours nor its webhook.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -90,7 +90,14 @@ class Ingest:
         self._queue.append(job)
         self._wake.set()
         await job.done
+        self._count(provider, normalized)
         await self._after(normalized)
+
+    def _count(self, provider: str, normalized: Normalized) -> None:
+        told = [*(item.event for item in normalized.items), *normalized.broken]
+        kinds = Counter(type(one).__name__ for one in told)
+        for kind, count in kinds.items():
+            self._kernel.metrics.items(provider, kind, count)
 
     async def _says_nothing_new(self, normalized: Normalized) -> bool:
         """Collapse storms of connection events: tens a second while a provider has no network."""

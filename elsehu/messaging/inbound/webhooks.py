@@ -1,6 +1,8 @@
 """`/api/webhooks/{provider}`: where providers reach us. 200 means committed; 401 a stranger; 503 send it again."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from uuid import UUID
 
 import structlog
@@ -46,11 +48,27 @@ async def receive(request: Request) -> Response:
     siblings = await kernel.part(Directory).of_provider(plugin.info.provider.name)
     instances = await _named(kernel, plugin.info.provider.name, instance_id) if instance_id else siblings
     webhook = await _read(request, instance_id, _limit(kernel, instance_id, instances))
-    accepted = _authenticate(kernel, plugin, webhook, instances, siblings)
-    if isinstance(accepted, Challenge):
-        return PlainTextResponse(accepted.text, accepted.status)
-    await apply_accepted(kernel, plugin, accepted)
+    with _measured(kernel, plugin.info.provider.name):
+        accepted = _authenticate(kernel, plugin, webhook, instances, siblings)
+        if isinstance(accepted, Challenge):
+            return PlainTextResponse(accepted.text, accepted.status)
+        await apply_accepted(kernel, plugin, accepted)
     return OK
+
+
+@contextmanager
+def _measured(kernel: Kernel, provider: str) -> Iterator[None]:
+    started, outcome = time.perf_counter(), "committed"
+    try:
+        yield
+    except WebhookRejected:
+        outcome = "refused"
+        raise
+    except BaseException:
+        outcome = "unavailable"
+        raise
+    finally:
+        kernel.metrics.webhook(provider, outcome, time.perf_counter() - started)
 
 
 def _authenticate(
