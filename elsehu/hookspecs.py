@@ -248,6 +248,11 @@ class RegistrationHooks:
         """Background jobs and periodic tasks (`elsehu.plugin.Job`)."""
         raise NotImplementedError
 
+    @hookspec
+    def register_events(self) -> Sequence[Any]:
+        """Events for the socket (`elsehu.plugin.EventType`), told of by `elsehu.plugin.record_events`."""
+        raise NotImplementedError
+
 
 class NotificationHooks:
     """Told after commit, async, each plugin in order. `context` is the plugin's own; `data` has the REST shape.

@@ -4,23 +4,26 @@ import logging
 import os
 from contextlib import redirect_stdout
 from io import StringIO
+from typing import TYPE_CHECKING
 
 import asyncpg
-from piccolo.apps.migrations.auto.migration_manager import MigrationManager
-from piccolo.apps.migrations.commands.base import BaseMigrationManager
-from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
-from piccolo.engine import engine_finder
-from piccolo.engine.postgres import PostgresEngine
 
 from elsehu.plugins import Plugins
 from elsehu.schema import plugin_apps
+
+if TYPE_CHECKING:
+    from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
 MIGRATION_LOCK = 0x656C7365
 """The advisory lock that lets only one process migrate at a time."""
 
 
-def run_sql(app_name: str, migration_id: str, description: str, sql: str) -> MigrationManager:
+def run_sql(app_name: str, migration_id: str, description: str, sql: str) -> "MigrationManager":
     """Return a migration that runs `sql` (several statements) in one transaction."""
+    # Here, not above: whoever imports elsehu.plugin shall not wait for what only migrations need.
+    from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+    from piccolo.engine import engine_finder
+    from piccolo.engine.postgres import PostgresEngine
 
     async def run() -> None:
         engine = engine_finder()
@@ -56,6 +59,9 @@ async def migrate(database_url: str, plugins: Plugins | None = None) -> list[str
 
 
 async def _forwards() -> list[str]:
+    from piccolo.apps.migrations.commands.base import BaseMigrationManager
+    from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
+
     logging.getLogger("piccolo").setLevel(logging.WARNING)
     names = BaseMigrationManager().get_sorted_app_names()
     for name in names:

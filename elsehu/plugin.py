@@ -69,17 +69,32 @@ from elsehu.contracts.template import (
 )
 from elsehu.contracts.user import Caller, Role
 from elsehu.contracts.webhook import Accepted, Challenge, WebhookRequest
+from elsehu.db import DIALECT, Row, UnitOfWork
+from elsehu.events import Change
+from elsehu.events import Event as OutboxEvent
+from elsehu.events import record as record_events
 from elsehu.hookspecs import hookimpl
 from elsehu.http.operations import ADMINS, EVERYBODY, SUPERVISORS, Call, Operation, invalid
+from elsehu.http.pages import aware_time, decode_cursor, encode_cursor, page_of, serial
 from elsehu.http.schemas import ApiModel, NoQuery, PageQuery
+from elsehu.identity.audit import COMMAND_LINE, origin
+from elsehu.identity.audit import record as record_audit
+from elsehu.ids import new_id
 from elsehu.instances.directory import Directory
 from elsehu.jobs import Job, enqueue
-from elsehu.kernel import Kernel
+from elsehu.kernel import Kernel, Runner
+from elsehu.media.receiving import ReceivedFile, receive_file
+from elsehu.messaging.conversations.filters import Filters
+from elsehu.messaging.outbound.drafts import Draft
+from elsehu.migrating import run_sql
 from elsehu.phones import canonical, digits_of, parse_phone, to_e164
+from elsehu.realtime.registry import Audience, EventType, Rendered
 from elsehu.tolerant_json import parse_json
 
 __all__ = [
     "ADMINS",
+    "COMMAND_LINE",
+    "DIALECT",
     "EVERYBODY",
     "HOOK_API",
     "MEDIA_KINDS",
@@ -88,12 +103,14 @@ __all__ = [
     "Answer",
     "AnswerLost",
     "ApiModel",
+    "Audience",
     "Broken",
     "ByteRange",
     "Cache",
     "Call",
     "Caller",
     "Challenge",
+    "Change",
     "Closing",
     "ConfigError",
     "Conflict",
@@ -102,9 +119,12 @@ __all__ = [
     "Direction",
     "Directory",
     "DomainError",
+    "Draft",
     "ElsehuError",
     "Event",
+    "EventType",
     "FieldError",
+    "Filters",
     "Gone",
     "HttpClient",
     "IdentitiesLinked",
@@ -137,6 +157,7 @@ __all__ = [
     "Operation",
     "OutboundMedia",
     "OutboundMessage",
+    "OutboxEvent",
     "OutcomeUnknown",
     "PageQuery",
     "PairLimit",
@@ -150,10 +171,14 @@ __all__ = [
     "ProviderTemplate",
     "Quoted",
     "ReactionChanged",
+    "ReceivedFile",
     "Refusal",
     "Rejected",
+    "Rendered",
     "Retryable",
     "Role",
+    "Row",
+    "Runner",
     "Sent",
     "Status",
     "StatusChanged",
@@ -168,20 +193,32 @@ __all__ = [
     "TooMany",
     "Unauthenticated",
     "Unavailable",
+    "UnitOfWork",
     "UnsupportedMedia",
     "Upload",
     "WebhookRejected",
     "WebhookRequest",
+    "aware_time",
     "canonical",
     "check_key",
+    "decode_cursor",
     "digits_of",
+    "encode_cursor",
     "enqueue",
     "from_epoch",
     "hookimpl",
     "invalid",
     "isoformat",
+    "new_id",
+    "origin",
+    "page_of",
     "parse_json",
     "parse_phone",
+    "receive_file",
+    "record_audit",
+    "record_events",
+    "run_sql",
+    "serial",
     "to_e164",
     "utc_now",
 ]

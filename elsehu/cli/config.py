@@ -28,12 +28,13 @@ def config() -> None:
 @click.pass_obj
 def check(program: Program) -> None:
     """Say whether Elsehu could start as it is configured. Touches no database."""
-    from elsehu.app import operations_of
+    from elsehu.app import operations_of, registry_of
     from elsehu.known_jobs import jobs_of
     from elsehu.services import has_urls
 
     has_urls(program.settings)
     operations_of(program.plugins)
+    registry_of(program.plugins)
     jobs_of(program.plugins)
     click.echo(_("{}: all is well.").format(program.settings.file_name))
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import click
 from pydantic import ValidationError
@@ -17,17 +17,9 @@ from elsehu.http.problems import field_errors
 from elsehu.identity import audit, users
 from elsehu.identity.emails import as_typed_at_login
 from elsehu.identity.schemas import UserBody, plain
-from elsehu.kernel import Kernel
+from elsehu.kernel import Kernel, Runner
 
 Answer = TypeVar("Answer")
-
-
-class Runner(Protocol):
-    """What the command line is given to work with: it opens a kernel, runs, and closes it."""
-
-    def run(self, action: Callable[[Kernel], Awaitable[Answer]]) -> Answer:
-        """Run `action` on a kernel and return its answer."""
-        ...
 
 
 from_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input, not a prompt.")

@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 from pydantic import BaseModel
 
+from elsehu.contracts.errors import ConfigError
 from elsehu.contracts.user import Caller, Role
 from elsehu.db import CONNECTION_LOST
 from elsehu.events import Event
@@ -99,7 +100,7 @@ class Registry:
     """Every event type and client event of a process, by name."""
 
     def __init__(self, event_types: Sequence[EventType], client_events: Sequence[ClientEvent]) -> None:
-        """Raises ValueError for a name that two claim."""
+        """Raises ConfigError for a name that two claim."""
         self.event_types = by_name(event_types)
         self.client_events = by_name(client_events)
 
@@ -127,10 +128,19 @@ class Registry:
 
 
 def by_name(offered: Sequence[Named]) -> dict[str, Named]:
-    """Return event types or client events by name. Raises ValueError for a name that two claim."""
+    """Return event types or client events by name. Raises ConfigError for a name that two claim."""
     found: dict[str, Named] = {}
     for one in offered:
         if one.name in found:
-            raise ValueError(f"two parts claim the event {one.name!r}")
+            raise ConfigError(
+                "event_conflict",
+                f"Two parts claim the event {one.name!r}: {_place(found[one.name])} and {_place(one)}. A plugin's "
+                "events begin with its name; enable only one of the plugins in [plugins] enabled, or update one.",
+            )
         found[one.name] = one
     return found
+
+
+def _place(offered: EventType | ClientEvent) -> str:
+    function = offered.render if isinstance(offered, EventType) else offered.handler
+    return getattr(function, "__module__", "an unknown module")
