@@ -33,6 +33,7 @@ class HealingRedisBackend(BroadcastBackend):
     def __init__(self, url: str) -> None:
         self._redis = redis.Redis.from_url(url, health_check_interval=5, socket_connect_timeout=2)
         self._pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
+        self._one_at_a_time = asyncio.Lock()  # two that subscribe first would open a connection each, and one is lost
         self._channels: set[str] = set()
         self._changed = asyncio.Event()
         self._queue: asyncio.Queue[Event] = asyncio.Queue(QUEUE_HINTS)
@@ -55,7 +56,8 @@ class HealingRedisBackend(BroadcastBackend):
         self._channels.add(channel)
         self._changed.set()
         with suppress(RedisError, OSError):
-            await self._pubsub.subscribe(channel)
+            async with self._one_at_a_time:
+                await self._pubsub.subscribe(channel)
 
     async def unsubscribe(self, channel: str) -> None:
         """Leave `channel`."""
@@ -82,16 +84,18 @@ class HealingRedisBackend(BroadcastBackend):
                 await self._start_anew()
 
     async def _start_anew(self) -> None:
-        with suppress(RedisError, OSError):
-            await self._pubsub.aclose()  # type: ignore[no-untyped-call]
-        self._pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
-        with suppress(RedisError, OSError):
-            await self._pubsub.subscribe(*self._channels)
+        async with self._one_at_a_time:
+            with suppress(RedisError, OSError):
+                await self._pubsub.aclose()  # type: ignore[no-untyped-call]
+            self._pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
+            with suppress(RedisError, OSError):
+                await self._pubsub.subscribe(*self._channels)
 
     async def _read(self) -> None:
         while self._channels:
-            if not self._pubsub.subscribed:
-                await self._pubsub.subscribe(*self._channels)
+            async with self._one_at_a_time:
+                if not self._pubsub.subscribed:
+                    await self._pubsub.subscribe(*self._channels)
             message = await self._pubsub.get_message(timeout=1.0)
             if message is not None:
                 self._keep(Event(message["channel"].decode(), message["data"].decode()))
