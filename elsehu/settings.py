@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 MIB = 1024 * 1024
-DEFAULT_PLUGINS = ("evolution", "meta_cloud", "sandbox", "storage_local")
+DEFAULT_PLUGINS = ("evolution", "meta_cloud", "sandbox", "storage_local", "campaigns")
 
 
 def _rate(text: str) -> str:

@@ -11,9 +11,9 @@ from uuid import uuid4
 
 import asyncpg
 
-from elsehu.plugins import Plugins
+from elsehu.plugins import Plugins, installed
 from elsehu.schema import plugin_apps
-from elsehu.settings import Settings
+from elsehu.settings import DEFAULT_PLUGINS, Settings
 
 TEMPLATE = "elsehu_template"
 
@@ -46,17 +46,20 @@ async def _execute(url: str, statement: str) -> None:
 
 
 def make_template(url: str) -> None:
-    """Create and migrate the template database (in a process of its own: Piccolo finds its engine by import)."""
+    """Create and migrate the template database, with the tables of the usual plugins that are installed."""
     asyncio.run(_execute(url, f"CREATE DATABASE {TEMPLATE}"))
-    code = "import asyncio, sys; from elsehu.migrating import migrate; asyncio.run(migrate(sys.argv[1]))"
-    command = [sys.executable, "-c", code, with_database(url, TEMPLATE)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=_clean_environment())
+    settings = Settings(plugins={"enabled": [name for name in DEFAULT_PLUGINS if name in installed()]})
+    _migrate(with_database(url, TEMPLATE), settings)
 
 
 def migrate_plugins(url: str, settings: Settings, plugins: Plugins) -> None:
-    """Run the migrations of the enabled plugins, if they have any, in a process of its own."""
-    if not plugin_apps(plugins):
-        return
+    """Run the migrations of the enabled plugins, if they have any."""
+    if plugin_apps(plugins):
+        _migrate(url, settings)
+
+
+def _migrate(url: str, settings: Settings) -> None:
+    """Migrate in a process of its own: Piccolo finds its engine by import."""
     code = (
         "import asyncio, json, sys; from elsehu.migrating import migrate; from elsehu.plugins import load_plugins; "
         "from elsehu.settings import Settings; "

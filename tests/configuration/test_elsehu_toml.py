@@ -49,7 +49,7 @@ def test_the_tables_of_plugins_that_it_shows_are_taken(tmp_path: Path) -> None:
         r"^#(?:  (?=[a-z_0-9]+ = )|(?=\[plugins\.))", "", FILE.read_text(encoding="utf-8"), flags=re.MULTILINE
     )
     tables = tomllib.loads(text)["plugins"]
-    assert set(tables) == {"storage_local", "storage_s3"}
+    assert set(tables) == {"campaigns", "storage_local", "storage_s3"}
     everything = tmp_path / "elsehu.toml"
     everything.write_text(text.replace("[plugins]", f"[plugins]\nenabled = {list(tables)}"), encoding="utf-8")
     load_plugins(load_settings(everything, {}))
