@@ -91,7 +91,8 @@ class Conversation(Table, db=DIALECT, tablename="conversations"):
     """A thread between a contact and an instance. At most one of a pair is open (partial unique index).
 
     `status` is queued, assigned, closed, or dormant: open, but only we have written, in bulk. A dormant one is in
-    nobody's queue until the customer answers; then it is `opened_at` that answer.
+    nobody's queue until the customer answers; then it is `opened_at` that answer. It waits, or waited, with the team
+    `team_id`, else with the operators of its number; `queued_at` is set where its place is not that of `opened_at`.
 
     The tabulation's name is frozen here when a conversation is closed; last-message columns are of the
     message with the newest (provider time, arrival). `named_at` is the time of the newest message that showed
@@ -103,6 +104,8 @@ class Conversation(Table, db=DIALECT, tablename="conversations"):
     instance_id = ForeignKey(ServiceInstance, on_delete=OnDelete.restrict, null=False)
     status = Varchar(length=10, default="queued")
     assigned_to = ForeignKey(User, on_delete=OnDelete.set_null, null=True)
+    team_id = UUID(default=None, null=True)
+    queued_at = Timestamptz(default=None, null=True)
     last_activity_at = Timestamptz(default=TimestamptzNow())
     last_message_kind = Varchar(length=12, default=None, null=True)
     last_message_preview = Varchar(length=200, default=None, null=True)

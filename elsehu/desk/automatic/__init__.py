@@ -1,0 +1,1 @@
+"""Giving waiting conversations to operators by a rule, and taking them back from who is gone."""
