@@ -18,6 +18,7 @@ COMMANDS = {
     "rotate-key": "elsehu.cli.rotate:rotate_key",
     "storage": "elsehu.cli.storage:storage",
     "config": "elsehu.cli.config:config",
+    "webhooks": "elsehu.cli.webhooks:webhooks",
     "tasks": "elsehu.cli.tasks:tasks",
     "plugins": "elsehu.cli.plugins:plugins",
     "plugin": "elsehu.cli.plugin:plugin_group",
