@@ -26,23 +26,33 @@ from elsehu.plugin import DIALECT, new_id
 
 
 class CampaignFile(Table, db=DIALECT, tablename="campaign_files"):
-    """An uploaded list. `columns` are its headings, in order; `rows` says how many rows it has."""
+    """An uploaded list. `columns` are its headings, in order; `rows` says how many rows it has.
+
+    `mapping` says which column holds the phones (and names), guessed or corrected; phones without a country code are
+    of `default_region`.
+    """
 
     id = UUID(primary_key=True, default=new_id)
     name = Varchar(length=255)
     columns = JSONB()
     rows = Integer(default=0)
+    mapping = JSONB(default="{}")
+    default_region = Varchar(length=2, default="")
     created_by = UUID(default=None, null=True)
     created_at = Timestamptz(default=TimestamptzNow())
 
 
 class CampaignFileRow(Table, db=DIALECT, tablename="campaign_file_rows"):
-    """One row of a list: `number` is that of its line in the file, `cells` are as many texts as it has columns."""
+    """One row of a list: `number` is that of its line in the file, `cells` are as many texts as it has columns.
+
+    `phone` are the canonical digits of whom it is for, as its file's `mapping` says; None where it holds no number.
+    """
 
     id = BigSerial(primary_key=True)
     file_id = ForeignKey(CampaignFile, on_delete=OnDelete.cascade, null=False)
     number = Integer()
     cells = JSONB()
+    phone = Varchar(length=32, default=None, null=True)
 
 
 class Campaign(Table, db=DIALECT, tablename="campaigns"):
@@ -126,3 +136,14 @@ class Recipient(Table, db=DIALECT, tablename="campaign_recipients"):
     reason = Varchar(length=60, default=None, null=True)
     detail = Text(default=None, null=True)
     queued_at = Timestamptz(default=None, null=True)
+
+
+class HeardWord(Table, db=DIALECT, tablename="campaign_heard_words"):
+    """A customer's message that was a word of the opt-out lists: heard once, however often we are told of it.
+
+    `owes_answer` until its confirmation is queued.
+    """
+
+    message_id = UUID(primary_key=True)
+    owes_answer = Boolean(default=False)
+    heard_at = Timestamptz(default=TimestamptzNow())
