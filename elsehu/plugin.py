@@ -84,8 +84,11 @@ from elsehu.instances.directory import Directory
 from elsehu.jobs import Job, enqueue
 from elsehu.kernel import Kernel, Runner
 from elsehu.media.receiving import ReceivedFile, receive_file
+from elsehu.messaging.contacts.consent import set_consents
 from elsehu.messaging.conversations.filters import Filters
 from elsehu.messaging.outbound.drafts import Draft
+from elsehu.messaging.outbound.schemas import SendMessage
+from elsehu.messaging.outbound.sending import send as send_message
 from elsehu.migrating import run_sql
 from elsehu.phones import canonical, digits_of, parse_phone, to_e164
 from elsehu.realtime.registry import Audience, EventType, Rendered
@@ -179,6 +182,7 @@ __all__ = [
     "Role",
     "Row",
     "Runner",
+    "SendMessage",
     "Sent",
     "Status",
     "StatusChanged",
@@ -218,7 +222,9 @@ __all__ = [
     "record_audit",
     "record_events",
     "run_sql",
+    "send_message",
     "serial",
+    "set_consents",
     "to_e164",
     "utc_now",
 ]

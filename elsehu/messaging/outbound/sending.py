@@ -69,7 +69,8 @@ async def send(kernel: Kernel, caller: Caller, request: SendMessage, wait: float
         drafted = await draft(kernel, caller, request, spec, context)
         message_id = await enqueue(kernel, caller, request.conversation_id, context["instance_id"], drafted)
         seconds = kernel.settings.messaging.send_wait if wait is None else wait
-        await kernel.part(Verdicts).wait(message_id, seconds)
+        if seconds > 0:  # a job has no Verdicts
+            await kernel.part(Verdicts).wait(message_id, seconds)
     return (await message_views(kernel.db, [message_id]))[message_id]
 
 
