@@ -9,12 +9,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS: list[list[str]] = [
     ["ids", "clock", "phones", "tolerant_json", "secretbox", "columns", "die_with_parent", "tasks", "public_addresses"],
-    ["contracts", "settings", "environment", "configuration", "listening", "hookspecs"],
+    ["contracts", "settings", "environment", "configuration", "listening", "hookspecs", "sheets"],
     ["embedded", "processes", "db", "bus", "signals", "cache", "metrics", "form_data", "http_client", "public_fetch"],
     ["plugins", "kernel", "schema", "migrating"],
     ["background", "jobs", "http", "events", "realtime"],
     ["identity", "instances", "media", "messaging", "desk", "plugin"],
-    ["services", "first_start", "known_jobs", "health", "measuring", "app", "web", "worker", "piccolo_conf", "testing", "cli", "__main__"],
+    ["services", "first_start", "known_jobs", "health", "doctor", "measuring", "app", "web", "worker", "piccolo_conf", "testing", "cli", "__main__"],
 ]
 ORDER = {name: place for place, name in enumerate(name for floor in FLOORS for name in floor)}
 FOREIGN_TO_CONTRACTS = {"piccolo", "starlette", "redis", "rq", "asyncpg", "httpx"}
