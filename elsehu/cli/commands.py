@@ -17,6 +17,7 @@ COMMANDS = {
     "user": "elsehu.cli.user:user_group",
     "rotate-key": "elsehu.cli.rotate:rotate_key",
     "storage": "elsehu.cli.storage:storage",
+    "doctor": "elsehu.cli.doctor:doctor",
     "config": "elsehu.cli.config:config",
     "webhooks": "elsehu.cli.webhooks:webhooks",
     "tasks": "elsehu.cli.tasks:tasks",
