@@ -7,7 +7,7 @@ from elsehu.contracts.errors import Unauthenticated
 from elsehu.contracts.user import Caller
 from elsehu.http.operations import Authenticator
 from elsehu.identity import api_keys
-from elsehu.identity.callers import CHANNEL, Callers
+from elsehu.identity.callers import CHANNEL, Callers, ScopeOf, everything
 from elsehu.identity.passwords import Verifier
 from elsehu.identity.throttle import Throttle
 from elsehu.identity.tokens import Tokens, token_invalid
@@ -17,12 +17,13 @@ from elsehu.kernel import Kernel
 class Identity(Authenticator):
     """The process's part of this slice: what login and authentication work with."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, scope_of: ScopeOf) -> None:
         security = kernel.settings.security
         self._kernel = kernel
+        self._scope_of = scope_of
         self._is_listening = False
         self.tokens = Tokens(kernel.settings.secret_keys, security.access_token_seconds, kernel.now)
-        self.callers = Callers(kernel.db)
+        self.callers = Callers(kernel.db, scope_of)
         self.verifier = Verifier(security)
         self.throttle = Throttle(kernel.redis, security)
 
@@ -32,7 +33,7 @@ class Identity(Authenticator):
 
     async def recheck(self, token: str) -> Caller:
         """Return the caller of `token` as he stands now, past any memory of him. Raises Unauthenticated."""
-        return await self._caller(token, Callers(self._kernel.db))
+        return await self._caller(token, Callers(self._kernel.db, self._scope_of))
 
     async def _caller(self, token: str, callers: Callers) -> Caller:
         if token.startswith(api_keys.PREFIX):
@@ -59,9 +60,9 @@ class Identity(Authenticator):
         await asyncio.Event().wait()
 
 
-def provide_identity(kernel: Kernel) -> Identity:
+def provide_identity(kernel: Kernel, scope_of: ScopeOf = everything) -> Identity:
     """Add this slice's part to `kernel`, under every name by which it is asked for."""
-    identity = Identity(kernel)
+    identity = Identity(kernel, scope_of)
     kernel.provide(Callers, identity.callers)
     kernel.provide(Authenticator, identity)  # type: ignore[type-abstract]
     return kernel.provide(Identity, identity)

@@ -6,13 +6,13 @@ is the bound.
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from elsehu.contracts.user import Caller, Role
+from elsehu.contracts.user import Caller, Role, Scope
 from elsehu.db import Database, Row, UnitOfWork
 from elsehu.kernel import Kernel
 
@@ -35,6 +35,15 @@ used AS (
 )
 SELECT id, name, role, expires_at FROM found
 """
+
+
+ScopeOf = Callable[[Database, UUID], Awaitable[Scope]]
+"""Says which waiting conversations are an operator's: the desk knows."""
+
+
+async def everything(_: Database, __: UUID) -> Scope:
+    """Say that all waiting conversations are everybody's."""
+    return Scope()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +69,9 @@ class Hint:
 class Callers:
     """The callers that this process has lately seen, by session id or by the hash of an API key."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, scope_of: ScopeOf = everything) -> None:
         self._db = db
+        self._scope_of = scope_of
         self._known: dict[UUID | bytes, tuple[float, Caller]] = {}
         self._changes = 0
 
@@ -90,9 +100,12 @@ class Callers:
         self._known.pop(key, None)
         if row is None:
             return None
+        found = caller_of(row)
+        if found.user_id and not found.sees_all:
+            found = replace(found, scope=await self._scope_of(self._db, found.user_id))
         if changes == self._changes:  # else what was read may be from before the change
-            self._remember(key, caller_of(row))
-        return caller_of(row)
+            self._remember(key, found)
+        return found
 
     def _remember(self, key: UUID | bytes, caller: Caller) -> None:
         if len(self._known) >= MOST_REMEMBERED:

@@ -1,18 +1,17 @@
 """What messaging tells on the socket, and what it does for it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 from uuid import UUID
 
 from elsehu.contracts.errors import PermissionDenied
-from elsehu.contracts.user import Caller, Role
+from elsehu.contracts.user import Caller, Queue, Role
 from elsehu.events import Event
 from elsehu.http.operations import EVERYBODY, SUPERVISORS
 from elsehu.kernel import Kernel
 from elsehu.messaging.conversations.reading import mark_read
 from elsehu.messaging.conversations.typing import tell_operator_typing
-from elsehu.messaging.conversations.views import conversation_views, owner_of, require_visible
+from elsehu.messaging.conversations.views import Standing, conversation_views, require_visible
 from elsehu.messaging.messages.views import message_views
 from elsehu.messaging.outbound.schemas import SendMessage
 from elsehu.messaging.outbound.sending import send
@@ -22,7 +21,7 @@ from elsehu.realtime.schemas import ConversationRef
 from elsehu.realtime.session import Session
 from elsehu.settings import Settings
 
-FACTS = "SELECT id, status, assigned_to, instance_id FROM conversations WHERE id = ANY($1::uuid[])"
+STANDING = "SELECT id, status, assigned_to, instance_id, team_id FROM conversations WHERE id = ANY($1::uuid[])"
 
 
 class Typing(ConversationRef):
@@ -31,28 +30,17 @@ class Typing(ConversationRef):
     state: Literal["composing", "recording", "paused"]
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What decides who may see a conversation, and what inboxes are filtered by."""
+def audience(settings: Settings, standing: Standing) -> Audience:
+    """Return who may see a conversation: the same people whom `sees` lets in."""
+    roles = EVERYBODY if standing.is_open_to_all(settings) else SUPERVISORS
+    return Audience(roles, _only(standing.assigned_to), standing.queue)
 
-    status: str
-    assigned_to: UUID | None
-    instance_id: UUID
 
-    @classmethod
-    def of_view(cls, view: Mapping[str, Any]) -> "Facts":
-        """Return the facts in a conversation's REST shape."""
-        return cls(view["status"], owner_of(view), UUID(view["serviceInstance"]["id"]))
-
-    def audience(self, settings: Settings) -> Audience:
-        """Return who may see the conversation: the same people whom `visible_to` lets in."""
-        is_open_to_all = settings.desk.operators_see_all or (self.status == "queued" and self.assigned_to is None)
-        return Audience(EVERYBODY if is_open_to_all else SUPERVISORS, _only(self.assigned_to))
-
-    def labels(self) -> dict[str, str]:
-        """Return what inbox filters compare."""
-        assignee = str(self.assigned_to) if self.assigned_to else "none"
-        return {"status": self.status, "assignedTo": assignee, "serviceInstanceId": str(self.instance_id)}
+def _labels(standing: Standing) -> dict[str, str]:
+    """Return what inbox filters compare."""
+    assignee = str(standing.assigned_to) if standing.assigned_to else "none"
+    instance_id = str(standing.queue.instance_id)
+    return {"status": standing.status, "assignedTo": assignee, "serviceInstanceId": instance_id}
 
 
 def _only(user_id: UUID | None) -> frozenset[UUID]:
@@ -62,15 +50,29 @@ def _only(user_id: UUID | None) -> frozenset[UUID]:
 async def render_messages(kernel: Kernel, events: Sequence[Event]) -> Mapping[int, Rendered]:
     """Render `message:*`: the message, to whoever may see its conversation."""
     views = await message_views(kernel.db, [event.subject_id for event in events if event.subject_id])
-    rows = await kernel.db.fetch(FACTS, list({UUID(view["conversationId"]) for view in views.values()}))
-    facts = {str(row["id"]): Facts(row["status"], row["assigned_to"], row["instance_id"]) for row in rows}
+    standings = await _standings(kernel, {UUID(view["conversationId"]) for view in views.values()})
     rendered = {}
     for event in events:
         if event.subject_id in views:
             view = views[event.subject_id]
-            of = facts[view["conversationId"]]
-            rendered[event.seq] = Rendered(view, of.audience(kernel.settings), of.labels())
+            of = standings[UUID(view["conversationId"])]
+            rendered[event.seq] = Rendered(view, audience(kernel.settings, of), _labels(of))
     return rendered
+
+
+async def render_withdrawn(kernel: Kernel, events: Sequence[Event]) -> Mapping[int, Rendered]:
+    """Render `message:withdrawn` from the event itself, for its row is gone: to whoever may see its conversation."""
+    standings = await _standings(kernel, {event.conversation_id for event in events if event.conversation_id})
+    return {
+        event.seq: Rendered(event.data, audience(kernel.settings, of), _labels(of))
+        for event in events
+        if event.data and event.conversation_id and (of := standings.get(event.conversation_id))
+    }
+
+
+async def _standings(kernel: Kernel, conversation_ids: Collection[UUID]) -> dict[UUID, Standing]:
+    rows = await kernel.db.fetch(STANDING, list(conversation_ids))
+    return {row["id"]: Standing.of_row(row) for row in rows}
 
 
 async def render_conversations(kernel: Kernel, events: Sequence[Event]) -> Mapping[int, Rendered]:
@@ -80,19 +82,21 @@ async def render_conversations(kernel: Kernel, events: Sequence[Event]) -> Mappi
     for event in events:
         if event.subject_id in views:
             view = views[event.subject_id]
-            of = Facts.of_view(view)
-            rendered[event.seq] = Rendered(view, of.audience(kernel.settings), of.labels(), _farewell(event, view))
+            of = Standing.of_view(view)
+            farewell = _farewell(event, view, of)
+            rendered[event.seq] = Rendered(view, audience(kernel.settings, of), _labels(of), farewell)
     return rendered
 
 
-def _farewell(event: Event, view: Mapping[str, Any]) -> Farewell | None:
+def _farewell(event: Event, view: Mapping[str, Any], standing: Standing) -> Farewell | None:
     """Return what those get who saw the conversation before the change and may not now: a list can drop it."""
     if not event.data:
         return None
-    before = event.data.get("previousAssignee")
+    before, team = event.data.get("previousAssignee"), event.data.get("wasTeam")
     roles = frozenset({Role.OPERATOR}) if event.data.get("wasQueued") else frozenset[Role]()
+    queue = Queue(standing.queue.instance_id, team and UUID(team))
     trimmed = {name: view[name] for name in ("id", "status", "assignedTo")}
-    return Farewell(trimmed, Audience(roles, _only(before and UUID(before))))
+    return Farewell(trimmed, Audience(roles, _only(before and UUID(before)), queue))
 
 
 async def join(kernel: Kernel, caller: Caller, session: Session, data: ConversationRef) -> None:
@@ -124,6 +128,7 @@ EVENT_TYPES: Sequence[EventType] = (
     EventType("template:updated", render_templates),
     EventType("message:new", render_messages, hook="message_received"),
     EventType("message:updated", render_messages, hook="message_updated"),
+    EventType("message:withdrawn", render_withdrawn),
     EventType("conversation:new", render_conversations, hook="conversation_opened"),
     EventType("conversation:updated", render_conversations, moves=True, hook="conversation_updated"),
     EventType("conversation:closed", render_conversations, moves=True, hook="conversation_closed"),

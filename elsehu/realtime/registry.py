@@ -9,7 +9,7 @@ import structlog
 from pydantic import BaseModel
 
 from elsehu.contracts.errors import ConfigError
-from elsehu.contracts.user import Caller, Role
+from elsehu.contracts.user import Caller, Queue, Role
 from elsehu.db import CONNECTION_LOST
 from elsehu.events import Event
 from elsehu.kernel import Kernel
@@ -22,14 +22,17 @@ log = structlog.get_logger("elsehu.realtime")
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Who may see something: everybody with one of `roles`, and the `users` by name."""
+    """Who may see something: everybody with one of `roles` (of them, who serves `queue`), and the `users` by name."""
 
     roles: frozenset[Role]
     users: frozenset[UUID] = frozenset()
+    queue: Queue | None = None
 
     def includes(self, caller: Caller) -> bool:
         """Whether `caller` may see it."""
-        return caller.role in self.roles or caller.user_id in self.users
+        if caller.user_id in self.users:
+            return True
+        return caller.role in self.roles and (self.queue is None or caller.serves(self.queue))
 
 
 EVERYBODY = Audience(frozenset(Role))

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import pytest
 
-from elsehu.contracts.user import Caller, Role
+from elsehu.contracts.user import Caller, Queue, Role, Scope
 from elsehu.ids import new_id
-from elsehu.messaging.conversations.views import visible_to
-from elsehu.messaging.realtime import Facts
+from elsehu.messaging.conversations.views import Standing, sees, visible_to
+from elsehu.messaging.realtime import audience
 from elsehu.settings import DeskSettings, Settings
 from elsehu.testing.client import ApiClient, log_in_as
 from elsehu.testing.serving import RunningServer
@@ -225,20 +225,48 @@ async def test_another_operators_conversation_is_not_there(desk: Desk) -> None:
         assert answer["error"]["code"] == "conversation_not_found", event
 
 
-ME, OTHER, NUMBER = new_id(), new_id(), new_id()
-CALLERS = [Caller(Role.ADMIN, ME, ""), Caller(Role.SUPERVISOR, ME, ""), Caller(Role.OPERATOR, ME, "")]
+ME, OTHER, NUMBER, TEAM = new_id(), new_id(), new_id(), new_id()
+SCOPES = [Scope(), Scope(teams=frozenset({TEAM})), Scope(frozenset({NUMBER})), Scope(frozenset(), frozenset({TEAM}))]
+CALLERS = [Caller(Role.ADMIN, ME, ""), Caller(Role.SUPERVISOR, ME, "")]
+OPERATORS = [Caller(Role.OPERATOR, ME, "", scope=scope) for scope in SCOPES]
 MACHINES = [Caller(role, None, "", api_key_id=ME) for role in Role]
-STATES = [("queued", None), ("assigned", ME), ("assigned", OTHER), ("closed", None), ("closed", ME), ("closed", OTHER)]
+STATES = [
+    ("dormant", None), ("queued", None), ("assigned", ME), ("assigned", OTHER), ("closed", None), ("closed", ME),
+    ("closed", OTHER),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("sees_all", [False, True])
-@pytest.mark.parametrize(("caller", "state"), list(product(CALLERS + MACHINES, STATES)))
-def test_the_socket_shows_what_rest_shows(caller: Caller, state: tuple[str, UUID | None], sees_all: bool) -> None:
+@pytest.mark.parametrize("team", [None, TEAM])
+@pytest.mark.parametrize(("caller", "state"), list(product(CALLERS + OPERATORS + MACHINES, STATES)))
+def test_the_socket_shows_what_rest_shows(
+    caller: Caller, state: tuple[str, UUID | None], team: UUID | None, sees_all: bool
+) -> None:
     settings = Settings(desk=DeskSettings(operators_see_all=sees_all))
     status, owner = state
     view = {
         "status": status,
         "assignedTo": None if owner is None else {"id": str(owner), "name": ""},
         "serviceInstance": {"id": str(NUMBER)},
+        "teamId": team and str(team),
     }
-    assert Facts.of_view(view).audience(settings).includes(caller) == visible_to(caller, settings, view)
+    standing = Standing.of_view(view)
+    assert audience(settings, standing).includes(caller) == visible_to(caller, settings, view)
+
+
+@pytest.mark.parametrize(
+    ("scope", "without_team", "with_team"),
+    [
+        (Scope(), True, False),
+        (Scope(teams=frozenset({TEAM})), True, True),
+        (Scope(frozenset({NUMBER})), True, False),
+        (Scope(frozenset({OTHER})), False, False),
+        (Scope(frozenset({OTHER}), frozenset({TEAM})), False, True),
+    ],
+)
+def test_what_waits_is_for_those_who_serve_its_queue(scope: Scope, without_team: bool, with_team: bool) -> None:
+    caller = Caller(Role.OPERATOR, ME, "", scope=scope)
+    for team, visible in ((None, without_team), (TEAM, with_team)):
+        assert sees(caller, Settings(), Standing("queued", None, Queue(NUMBER, team))) is visible
+        assert sees(caller, Settings(), Standing("assigned", ME, Queue(NUMBER, team)))
+        assert not sees(caller, Settings(), Standing("assigned", OTHER, Queue(NUMBER, team)))

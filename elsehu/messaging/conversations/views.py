@@ -1,23 +1,39 @@
 """Conversations as they are shown, who may see them, and their list."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from elsehu.clock import isoformat
 from elsehu.contracts.errors import NotFound, PermissionDenied
-from elsehu.contracts.user import Caller
+from elsehu.contracts.user import Caller, Queue
 from elsehu.db import Database, Row, UnitOfWork
 from elsehu.kernel import Kernel
 from elsehu.messaging.contacts.names import SHOWN_NAME
 from elsehu.phones import to_e164
 from elsehu.settings import Settings
 
+WAITING_SINCE = """
+CASE WHEN v.status <> 'closed' AND v.last_inbound_at IS NOT NULL THEN (
+    SELECT unanswered.at FROM (
+        (SELECT at, seq FROM messages WHERE conversation_id = v.id AND direction = 'OUTBOUND' AND lane = 0
+            AND status <> 'failed' ORDER BY at DESC, seq DESC LIMIT 1)
+        UNION ALL SELECT '-infinity', 0 ORDER BY at DESC LIMIT 1
+    ) answer, LATERAL (
+        SELECT at FROM messages WHERE conversation_id = v.id AND direction = 'INBOUND' AND kind <> 'system'
+            AND (at, seq) > (answer.at, answer.seq) ORDER BY at, seq LIMIT 1
+    ) unanswered
+) END
+"""
+"""Since when the customer of the conversation `v` waits: the first of their messages that nobody has answered."""
+
 COLUMNS = f"""
 SELECT v.id, v.status, v.unread_count, v.window_expires_at, v.tags, v.opened_at, v.assigned_at, v.first_reply_at,
        v.closed_at, v.last_activity_at, v.last_message_kind, v.last_message_preview, v.last_message_direction,
        v.last_message_at, v.tabulation_id, v.tabulation_name, v.contact_id, v.assigned_to, v.instance_id,
+       v.team_id, {WAITING_SINCE} AS waiting_since,
        {SHOWN_NAME} AS contact_name, c.phone AS contact_phone,
        i.name AS instance_name, i.provider AS instance_provider, u.name AS assignee_name
 FROM conversations v
@@ -52,8 +68,10 @@ def conversation_view(row: Mapping[str, Any]) -> dict[str, Any]:
         },
         "status": row["status"],
         "assignedTo": _named(row["assigned_to"], row["assignee_name"]),
+        "teamId": _id(row["team_id"]),
         "lastMessage": _last_message(row),
         "unreadCount": row["unread_count"],
+        "waitingSince": _time(row["waiting_since"]),
         "windowExpiresAt": _time(row["window_expires_at"]),
         "tags": list(row["tags"]),
         "openedAt": isoformat(row["opened_at"]),
@@ -85,14 +103,43 @@ async def conversation_views(db: Database | UnitOfWork, ids: Sequence[UUID]) -> 
     return {row["id"]: conversation_view(row) for row in rows}
 
 
-def visible_to(caller: Caller, settings: Settings, view: Mapping[str, Any]) -> bool:
-    """Whether `caller` may see a conversation: his own, queued ones, or all by role or configuration."""
-    if caller.sees_all or settings.desk.operators_see_all:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What decides who may see a conversation: whether it waits, with whom it is, and where it waits or would."""
+
+    status: str
+    assigned_to: UUID | None
+    queue: Queue
+
+    @classmethod
+    def of_view(cls, view: Mapping[str, Any]) -> "Standing":
+        """Return how the conversation stands that has this REST shape."""
+        team_id = view["teamId"] and UUID(view["teamId"])
+        return cls(view["status"], owner_of(view), Queue(UUID(view["serviceInstance"]["id"]), team_id))
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> "Standing":
+        """Return how the conversation stands that has this row."""
+        return cls(row["status"], row["assigned_to"], Queue(row["instance_id"], row["team_id"]))
+
+    def is_open_to_all(self, settings: Settings) -> bool:
+        """Whether everybody may see it who serves its queue."""
+        return settings.desk.operators_see_all or (self.status == "queued" and self.assigned_to is None)
+
+
+def sees(caller: Caller, settings: Settings, standing: Standing) -> bool:
+    """Whether `caller` may see a conversation: his own, queued ones that are his to take, or all by role.
+
+    With `[desk] operators_see_all` those of others too, in the queues that he serves.
+    """
+    if caller.sees_all or (caller.user_id is not None and standing.assigned_to == caller.user_id):
         return True
-    assignee = view["assignedTo"]
-    if assignee is None:
-        return bool(view["status"] == "queued")
-    return bool(caller.user_id is not None and assignee["id"] == str(caller.user_id))
+    return standing.is_open_to_all(settings) and caller.serves(standing.queue)
+
+
+def visible_to(caller: Caller, settings: Settings, view: Mapping[str, Any]) -> bool:
+    """Whether `caller` may see the conversation that has this REST shape."""
+    return sees(caller, settings, Standing.of_view(view))
 
 
 async def require_visible(kernel: Kernel, caller: Caller, conversation_id: UUID) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from elsehu.contracts.user import Caller, Role
 from elsehu.db import Row
 from elsehu.ids import new_id
 from elsehu.kernel import Kernel
-from elsehu.messaging.conversations.views import conversation_not_found
+from elsehu.messaging.conversations.views import Standing, conversation_not_found, sees
 from elsehu.messaging.messages.views import message_views
 from elsehu.messaging.outbound.drafting import draft
 from elsehu.messaging.outbound.drafts import Draft
@@ -19,7 +19,7 @@ from elsehu.messaging.outbound.schemas import SendMessage
 from elsehu.messaging.outbound.verdicts import Verdicts
 
 CONTEXT = """
-SELECT v.id, v.status, v.assigned_to, v.instance_id, v.window_expires_at, v.merged_into,
+SELECT v.id, v.status, v.assigned_to, v.instance_id, v.team_id, v.window_expires_at, v.merged_into,
        i.is_active, i.provider, i.name AS instance_name,
        (SELECT m.id FROM messages m WHERE m.conversation_id = v.id AND m.client_id = $2) AS already
 FROM conversations v JOIN service_instances i ON i.id = v.instance_id WHERE v.id = $1
@@ -76,17 +76,11 @@ async def send(kernel: Kernel, caller: Caller, request: SendMessage, wait: float
 
 async def _context(kernel: Kernel, caller: Caller, request: SendMessage) -> Row:
     row: Row | None = await kernel.db.fetch_row(CONTEXT, request.conversation_id, request.client_id)
-    if row is None or not _sees(kernel, caller, row):
+    if row is None or not sees(caller, kernel.settings, Standing.of_row(row)):
         raise conversation_not_found()
     if row["already"] is None:
         _check_sendable(kernel, caller, row)
     return row
-
-
-def _sees(kernel: Kernel, caller: Caller, row: Mapping[str, Any]) -> bool:
-    if caller.sees_all or kernel.settings.desk.operators_see_all:
-        return True
-    return row["assigned_to"] == caller.user_id if row["assigned_to"] else bool(row["status"] == "queued")
 
 
 def _check_sendable(kernel: Kernel, caller: Caller, row: Mapping[str, Any]) -> None:

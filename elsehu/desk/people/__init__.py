@@ -1,0 +1,1 @@
+"""Teams and operators: who may get which conversations, how many, and when."""
