@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from elsehu import health, measuring
 from elsehu.background import Background, Run, running
 from elsehu.desk import timeline
+from elsehu.desk.people.scopes import scope_of
 from elsehu.desk.realtime import CLIENT_EVENTS as DESK_CLIENT_EVENTS
 from elsehu.desk.routes import OPERATIONS as DESK
 from elsehu.http.middleware import middleware_of
@@ -102,7 +103,7 @@ def routes(settings: Settings, plugins: Plugins) -> list[BaseRoute]:
 
 def provide_parts(kernel: Kernel, registry: Registry) -> dict[str, Run]:
     """Build the process's long-lived parts on `kernel`; return those that run in the background."""
-    identity = provide_identity(kernel)
+    identity = provide_identity(kernel, scope_of)
     kernel.provide(Directory, Directory(kernel))
     ingest = kernel.provide(Ingest, Ingest(kernel))
     history = kernel.provide(History, History(kernel, ingest))
