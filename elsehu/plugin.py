@@ -92,6 +92,9 @@ from elsehu.messaging.outbound.sending import send as send_message
 from elsehu.migrating import run_sql
 from elsehu.phones import canonical, digits_of, parse_phone, to_e164
 from elsehu.realtime.registry import Audience, EventType, Rendered
+from elsehu.sheets import Limits as SheetLimits
+from elsehu.sheets import Meaning, Sheet, csv_lines, guess_columns, open_sheet
+from elsehu.sheets import Row as SheetRow
 from elsehu.tolerant_json import parse_json
 
 __all__ = [
@@ -147,6 +150,7 @@ __all__ = [
     "Kind",
     "Malformed",
     "Mark",
+    "Meaning",
     "MediaContent",
     "MediaLimit",
     "MessageArrived",
@@ -184,6 +188,9 @@ __all__ = [
     "Runner",
     "SendMessage",
     "Sent",
+    "Sheet",
+    "SheetLimits",
+    "SheetRow",
     "Status",
     "StatusChanged",
     "StoredObject",
@@ -205,15 +212,18 @@ __all__ = [
     "aware_time",
     "canonical",
     "check_key",
+    "csv_lines",
     "decode_cursor",
     "digits_of",
     "encode_cursor",
     "enqueue",
     "from_epoch",
+    "guess_columns",
     "hookimpl",
     "invalid",
     "isoformat",
     "new_id",
+    "open_sheet",
     "origin",
     "page_of",
     "parse_json",

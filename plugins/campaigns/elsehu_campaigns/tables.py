@@ -46,6 +46,7 @@ class CampaignFileRow(Table, db=DIALECT, tablename="campaign_file_rows"):
     """One row of a list: `number` is that of its line in the file, `cells` are as many texts as it has columns.
 
     `phone` are the canonical digits of whom it is for, as its file's `mapping` says; None where it holds no number.
+    `same_as` is the number of the first row for the same person, of every later one.
     """
 
     id = BigSerial(primary_key=True)
@@ -53,6 +54,7 @@ class CampaignFileRow(Table, db=DIALECT, tablename="campaign_file_rows"):
     number = Integer()
     cells = JSONB()
     phone = Varchar(length=32, default=None, null=True)
+    same_as = Integer(default=None, null=True)
 
 
 class Campaign(Table, db=DIALECT, tablename="campaigns"):
