@@ -9,12 +9,15 @@ from elsehu.contracts.user import Caller
 from elsehu.db import UnitOfWork
 from elsehu.desk import timeline
 from elsehu.desk.holding import Held, hold, require_open, tell
+from elsehu.events import Change
 from elsehu.messaging.conversations.views import require_owner
 
 ACTIVE_USER = "SELECT id, name FROM users WHERE id = $1 AND is_active FOR SHARE"
 GIVE = """
 UPDATE conversations SET status = CASE WHEN $2::uuid IS NULL THEN 'queued' ELSE 'assigned' END,
-    assigned_to = $2, assigned_at = CASE WHEN $2::uuid IS NOT NULL THEN $3::timestamptz END
+    assigned_to = $2, assigned_at = CASE WHEN $2::uuid IS NOT NULL THEN $3::timestamptz END,
+    opened_at = CASE WHEN status = 'dormant' THEN $3 ELSE opened_at END,
+    first_reply_at = CASE WHEN status <> 'dormant' THEN first_reply_at END
 WHERE id = $1
 """
 
@@ -56,7 +59,7 @@ async def transfer(
     user = None if user_id is None else await active_user(uow, user_id)
     details = {"to": user, "reason": reason or None}
     held = await _movable(uow, caller, conversation_id)
-    if held.assigned_to != user_id:
+    if held.assigned_to != user_id or held.status == "dormant":
         await _give(uow, held, user_id, now)
         await timeline.record(uow, caller, held.id, "transferred", {"from": held.owner, **details})
 
@@ -64,7 +67,7 @@ async def transfer(
 async def release(uow: UnitOfWork, caller: Caller, conversation_id: UUID, *, now: datetime) -> None:
     """Give a conversation back to the queue. Raises NotFound, PermissionDenied and Conflict."""
     held = await _movable(uow, caller, conversation_id)
-    if held.assigned_to is not None:
+    if held.status != "queued":
         await _give(uow, held, None, now)
         await timeline.record(uow, caller, held.id, "released", {"from": held.owner})
 
@@ -78,6 +81,8 @@ async def _movable(uow: UnitOfWork, caller: Caller, conversation_id: UUID) -> He
 
 async def _give(uow: UnitOfWork, held: Held, user_id: UUID | None, now: datetime) -> None:
     await uow.execute(GIVE, held.id, user_id, now)
+    if held.status == "dormant":
+        await tell(uow, Change("conversation:new", held.id, held.id))
     await tell(uow, held.moved())
 
 

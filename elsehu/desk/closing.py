@@ -13,10 +13,12 @@ from elsehu.contracts.rules import Closing
 from elsehu.contracts.user import Caller
 from elsehu.db import UnitOfWork
 from elsehu.desk import timeline
-from elsehu.desk.holding import hold, require_open, tell
+from elsehu.desk.holding import Held, hold, require_open, tell
 from elsehu.desk.schemas import Close
 from elsehu.desk.tabulations import active_tabulation, unusable
+from elsehu.events import Change
 from elsehu.kernel import Kernel
+from elsehu.messaging.conversations.folding import fold
 from elsehu.messaging.conversations.opening import ALREADY, already_open
 from elsehu.messaging.conversations.views import owner_of, require_owner
 
@@ -25,6 +27,9 @@ CLOSE = """
 UPDATE conversations SET status = 'closed', closed_at = $2, closed_by = $3, tabulation_id = $4,
     tabulation_name = $5, closing_notes = $6, closing_fields = $7::jsonb
 WHERE id = $1
+"""
+DORMANT = """
+SELECT id FROM conversations WHERE contact_id = $1 AND instance_id = $2 AND status = 'dormant' FOR UPDATE
 """
 REOPEN = """
 UPDATE conversations SET status = CASE WHEN $2::uuid IS NULL THEN 'queued' ELSE 'assigned' END,
@@ -97,7 +102,8 @@ async def close(uow: UnitOfWork, caller: Caller, closing: Closing, now: datetime
 async def reopen(uow: UnitOfWork, caller: Caller, conversation_id: UUID, *, queue: bool, now: datetime) -> None:
     """Open a closed conversation again, for the caller or the queue; what it was closed with stays in its timeline.
 
-    Raises NotFound, PermissionDenied, and Conflict, also if the contact has another one by now.
+    What was sent in bulk meanwhile becomes part of it. Raises NotFound, PermissionDenied, and Conflict, also if the
+    contact has another one by now that people work in.
     """
     held = await hold(uow, conversation_id)
     require_owner(caller, held.assigned_to)
@@ -106,6 +112,7 @@ async def reopen(uow: UnitOfWork, caller: Caller, conversation_id: UUID, *, queu
     if held.merged_into is not None:
         detail = "This conversation became part of another one: see conversationId."
         raise Conflict("conversation_merged", detail, conversationId=str(held.merged_into))
+    await _take_in_dormant(uow, held)
     owner = None if queue else caller.user_id
     try:
         async with uow.savepoint():
@@ -115,3 +122,10 @@ async def reopen(uow: UnitOfWork, caller: Caller, conversation_id: UUID, *, queu
     shown = {"id": str(owner), "name": caller.name} if owner else None
     await timeline.record(uow, caller, held.id, "reopened", {"from": held.owner, "to": shown})
     await tell(uow, held.moved())
+
+
+async def _take_in_dormant(uow: UnitOfWork, held: Held) -> None:
+    dormant: UUID | None = await uow.fetch_value(DORMANT, held.contact_id, held.instance_id)
+    if dormant is not None:
+        await fold(uow, held.id, dormant)
+        await tell(uow, Change("conversation:updated", dormant, dormant))

@@ -22,6 +22,7 @@ from elsehu.http.operations import Call, Handler, Operation
 from elsehu.http.schemas import ApiModel, NoQuery, PageQuery
 from elsehu.messaging.conversations.opening import open_conversation
 from elsehu.messaging.conversations.views import conversation_views, require_visible
+from elsehu.messaging.inbound.retrying import retrying
 from elsehu.messaging.schemas import ConversationOut, OpenConversation
 
 TAG = "conversations"
@@ -91,8 +92,12 @@ async def close_conversation(call: Call[Close, NoQuery]) -> View:
 
 async def reopen_conversation(call: Call[Reopen, NoQuery]) -> View:
     """Open it again, as the caller's or (`queue`) for the queue. For its last operator and supervisors."""
-    async with _seen(call) as uow:
+    await require_visible(call.kernel, call.caller, call.path_id())
+
+    async def write(uow: UnitOfWork, _: object) -> None:
         await closing.reopen(uow, call.caller, call.path_id(), queue=call.body.queue, now=call.kernel.now())
+
+    await retrying(call.kernel, write)
     return await _shown(call, call.path_id())
 
 

@@ -23,6 +23,7 @@ LONGEST_JSON = 16 * 1024
 """In bytes: of objects that we keep as they come."""
 
 _NUL_IN_JSON = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+STATUS = r"(queued|assigned|closed|dormant)"
 USER_ID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
@@ -155,11 +156,15 @@ class OpenConversation(ApiModel):
 
 
 class ConversationQuery(PageQuery):
-    """Filters of the conversation list. `from` (included) and `to` (not included) are of the last activity."""
+    """Filters of the conversation list. `from` (included) and `to` (not included) are of the last activity.
+
+    `status`: `queued`, `assigned`, `closed` (these three by default), `dormant` (of which nobody answered yet what was
+    sent in bulk; for those who see all conversations).
+    """
 
     status: Annotated[
         str | None,
-        Field(pattern=r"^(queued|assigned|closed)(,(queued|assigned|closed))*$", examples=["queued,assigned"]),
+        Field(pattern=rf"^{STATUS}(,{STATUS})*$", examples=["queued,assigned"]),
     ] = None
     assigned_to: Annotated[str | None, Field(pattern=rf"^(me|none|{USER_ID})$", examples=["me"])] = None
     service_instance_id: UUID | None = None

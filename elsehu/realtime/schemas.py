@@ -23,9 +23,9 @@ class Auth(ApiModel):
 
 
 class InboxFilter(ApiModel):
-    """Of which conversations the inbox gets events. What is left out does not matter."""
+    """Of which conversations the inbox gets events. What is left out does not matter; dormant ones must be asked for."""
 
-    status: list[Literal["queued", "assigned", "closed"]] | None = None
+    status: list[Literal["queued", "assigned", "closed", "dormant"]] | None = None
     assigned_to: Literal["me", "none"] | UUID | None = None
     service_instance_id: UUID | None = None
 
@@ -33,12 +33,14 @@ class InboxFilter(ApiModel):
         """Whether an event with `labels` passes.
 
         One that `moves` its conversation is judged by its number alone: a list must also learn of what has
-        left it.
+        left it. Nothing becomes dormant that was not, so no list waits for that.
         """
         if self.service_instance_id and labels.get("serviceInstanceId") != str(self.service_instance_id):
             return False
-        if moves:
+        if moves and labels.get("status") != "dormant":
             return True
+        if self.status is None and labels.get("status") == "dormant":
+            return False
         if self.status is not None and labels.get("status") not in self.status:
             return False
         return self.assigned_to is None or labels.get("assignedTo") == self._assignee(caller)

@@ -48,9 +48,12 @@ UPDATE contacts c SET name = '', profile_name = '', profile_name_at = NULL, user
 FROM same WHERE c.id = same.id
 """
 ERASE_CONVERSATIONS = """
-UPDATE conversations SET last_message_preview = NULL, tags = '{}', closing_notes = NULL, closing_fields = NULL
+UPDATE conversations SET last_message_preview = NULL, tags = '{}', closing_notes = NULL, closing_fields = NULL,
+    status = 'closed', closed_at = coalesce(closed_at, now())
 WHERE id = ANY($1::uuid[])
 """
+"""Dormant ones, in which nobody works, are closed by it."""
+
 ERASE_WAITING = """
 DELETE FROM waiting_updates w USING messages m
 WHERE m.conversation_id = ANY($1::uuid[]) AND w.instance_id = m.instance_id AND w.external_id = m.external_id
@@ -85,7 +88,7 @@ async def erase(uow: UnitOfWork, kernel: Kernel, contact_id: UUID) -> UUID:
     kept = await kept_contact(uow, contact_id)
     await lock_addresses(uow, [kept])
     rows = await uow.fetch(LOCK_CONVERSATIONS, kept)
-    still_open = [str(row["id"]) for row in rows if row["status"] != "closed"]
+    still_open = [str(row["id"]) for row in rows if row["status"] in ("queued", "assigned")]
     if still_open:
         detail = "The contact has open conversations: see conversationIds. Close them first."
         raise Conflict("conversation_open", detail, conversationIds=still_open)

@@ -21,7 +21,11 @@ STATUS = {
     "queued": "v.status = 'queued'",
     "assigned": "v.status = 'assigned'",
     "closed": "v.status = 'closed' AND v.merged_into IS NULL",
+    "dormant": "v.status = 'dormant'",
 }
+UNASKED = frozenset({"queued", "assigned", "closed"})
+"""What is listed where no status is asked for: dormant ones are nobody's work."""
+
 ORDER = " ORDER BY v.last_activity_at DESC, v.id DESC LIMIT "
 KEYS = "SELECT v.id, v.last_activity_at FROM conversations v"
 WITH_CONTACT = KEYS + " JOIN contacts c ON c.id = v.contact_id"
@@ -73,7 +77,7 @@ def _ranges(caller: Caller, query: ConversationQuery, filters: Filters, *, sees_
 
 
 def _statuses(query: ConversationQuery) -> list[str]:
-    wanted = set(query.status.split(",")) if query.status else set(STATUS)
+    wanted = frozenset(query.status.split(",")) if query.status else UNASKED
     if query.tabulation_id:
         wanted &= {"closed"}
     return [status for status in STATUS if status in wanted]

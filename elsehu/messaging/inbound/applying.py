@@ -42,7 +42,7 @@ async def apply(uow: UnitOfWork, batch: Batch, now: datetime, more_locks: Collec
     new = await _store(uow, batch, placed)
     await updates.apply(uow, batch.updates, now)
     await windows.renew(uow, batch.updates, batch.windows, now + CLOCK_SLACK)
-    await _apply_homeless(uow, [pair for pair, _ in opened], batch.windows, now)
+    await _apply_homeless(uow, opened, batch.windows, now)
     return new
 
 
@@ -90,8 +90,8 @@ def _thread(threads: Threads, pair: Pair, event: MessageArrived) -> Thread | Non
     if not event.opens:
         return threads.last(pair)
     if event.direction is Direction.OUTBOUND:
-        return threads.of_outbound(pair, event.at)
-    return threads.of_inbound(pair, event.at)
+        return threads.of_outbound(pair, event)
+    return threads.of_inbound(pair, event)
 
 
 async def _store(uow: UnitOfWork, batch: Batch, placed: Mapping[int, Arrival]) -> frozenset[int]:

@@ -8,6 +8,7 @@ from elsehu.contracts.message import Identity, IdentityKind
 from elsehu.db import Row, UnitOfWork
 from elsehu.events import Change
 from elsehu.messaging.contacts.listing import tell_of_contact
+from elsehu.messaging.conversations.folding import fold
 from elsehu.messaging.inbound.waiting import conversation_key
 
 THERE = "SELECT id FROM contacts WHERE id = ANY($1::uuid[]) AND merged_into IS NULL ORDER BY id FOR UPDATE"
@@ -42,39 +43,6 @@ FROM (SELECT contact_id, max(named_at) AS at FROM conversations WHERE contact_id
 WHERE c.id = v.contact_id
 """
 REKEY_WAITING = "UPDATE waiting_updates SET external_id = $1 WHERE external_id = $2"
-MOVE_MESSAGES = """
-WITH moved AS (
-    UPDATE messages m SET conversation_id = $1, client_id = CASE WHEN NOT EXISTS (
-        SELECT 1 FROM messages k WHERE k.conversation_id = $1 AND k.client_id = m.client_id) THEN m.client_id END
-    WHERE m.conversation_id = $2 RETURNING m.id, m.seq
-)
-INSERT INTO events (type, subject_id, conversation_id) SELECT 'message:updated', id, $1 FROM moved ORDER BY seq
-"""
-"""A client id is of one conversation: of two alike, that of the message that moves is dropped."""
-
-FOLD = """
-WITH kept AS (
-    UPDATE conversations k SET
-        unread_count = k.unread_count + l.unread_count,
-        status = CASE WHEN k.assigned_to IS NULL THEN l.status ELSE k.status END,
-        assigned_to = coalesce(k.assigned_to, l.assigned_to),
-        assigned_at = CASE WHEN k.assigned_to IS NULL THEN l.assigned_at ELSE k.assigned_at END,
-        opened_at = least(k.opened_at, l.opened_at),
-        first_reply_at = least(k.first_reply_at, l.first_reply_at),
-        last_inbound_at = greatest(k.last_inbound_at, l.last_inbound_at),
-        last_activity_at = greatest(k.last_activity_at, l.last_activity_at),
-        named_at = greatest(k.named_at, l.named_at),
-        window_expires_at = greatest(k.window_expires_at, l.window_expires_at),
-        (last_message_kind, last_message_preview, last_message_direction, last_message_at) = (
-            SELECT n.kind, n.preview, n.direction, n.at FROM (VALUES
-                (k.last_message_kind, k.last_message_preview, k.last_message_direction, k.last_message_at),
-                (l.last_message_kind, l.last_message_preview, l.last_message_direction, l.last_message_at)
-            ) AS n(kind, preview, direction, at) ORDER BY n.at DESC NULLS LAST LIMIT 1)
-    FROM conversations l WHERE k.id = $1 AND l.id = $2
-)
-UPDATE conversations SET status = 'closed', assigned_to = NULL, closed_at = now(), merged_into = $1,
-    unread_count = 0 WHERE id = $2
-"""
 
 
 async def identities_of(uow: UnitOfWork, contact_ids: Sequence[UUID]) -> list[Identity]:
@@ -114,9 +82,9 @@ async def _fold_open_conversations(uow: UnitOfWork, kept: UUID, lost: UUID) -> N
     for (contact_id, instance_id), folded in is_open.items():
         survivor = is_open.get((kept, instance_id))
         if contact_id == lost and survivor is not None:
-            await uow.execute(MOVE_MESSAGES, survivor["id"], folded["id"])
-            await uow.execute(FOLD, survivor["id"], folded["id"])
-            await events.record(uow, [_moved("conversation:closed", folded), _moved("conversation:updated", survivor)])
+            await fold(uow, survivor["id"], folded["id"])
+            gone = "conversation:updated" if folded["status"] == "dormant" else "conversation:closed"
+            await events.record(uow, [_moved(gone, folded), _moved("conversation:updated", survivor)])
 
 
 def _moved(type_: str, before: Row) -> Change:

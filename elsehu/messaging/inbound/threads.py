@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from elsehu import events
+from elsehu.contracts.inbound import MessageArrived
 from elsehu.db import Row, UnitOfWork
 from elsehu.events import Change
 from elsehu.ids import new_id
@@ -31,15 +33,39 @@ ORDER BY c.closed_at NULLS LAST
 (index conversations_closed)."""
 
 LOCK_OPEN = """
-SELECT id FROM conversations WHERE id = ANY($1::uuid[]) AND status <> 'closed' ORDER BY id FOR UPDATE
+SELECT id, status FROM conversations WHERE id = ANY($1::uuid[]) AND status <> 'closed' ORDER BY id FOR UPDATE
 """
 
-OPEN = """
-INSERT INTO conversations (id, contact_id, instance_id, status, opened_at, last_activity_at, tags, window_expires_at)
-SELECT id, contact_id, instance_id, 'queued', opened_at, opened_at, '{}', until
-FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::timestamptz[])
-    AS n(id, contact_id, instance_id, opened_at, until)
+_REASONS = """
+WITH reasons AS (
+    SELECT r.id, min(r.at) AS at
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[]) AS r(id, instance_id, external_id, at)
+    WHERE NOT EXISTS (
+        SELECT 1 FROM messages m WHERE m.instance_id = r.instance_id AND m.external_id = r.external_id)
+    GROUP BY r.id
+)
 """
+"""Of the messages that would open or wake conversations, those that are not there yet: what comes again opens nothing.
+"""
+
+OPEN = (
+    _REASONS
+    + """
+INSERT INTO conversations (id, contact_id, instance_id, status, opened_at, last_activity_at, tags, window_expires_at)
+SELECT n.id, contact_id, instance_id, 'queued', r.at, r.at, '{}', until
+FROM unnest($5::uuid[], $6::uuid[], $7::uuid[], $8::timestamptz[]) AS n(id, contact_id, instance_id, until)
+JOIN reasons r ON r.id = n.id RETURNING id
+"""
+)
+
+WAKE = (
+    _REASONS
+    + """
+UPDATE conversations v SET status = 'queued', opened_at = r.at, first_reply_at = NULL
+FROM reasons r WHERE v.id = r.id RETURNING v.id
+"""
+)
+"""The customer answers: from then on people wait for each other."""
 
 
 class ClosedMeanwhile(Exception):
@@ -48,7 +74,7 @@ class ClosedMeanwhile(Exception):
 
 @dataclass(slots=True)
 class Thread:
-    """A conversation of a pair, as a batch sees it."""
+    """A conversation of a pair, as a batch sees it. `reasons` are messages that open it, or wake it."""
 
     id: UUID
     opened_at: datetime
@@ -56,6 +82,8 @@ class Thread:
     last_inbound_at: datetime | None = None
     window_expires_at: datetime | None = None
     is_new: bool = False
+    is_dormant: bool = False
+    reasons: list[MessageArrived] = field(default_factory=list)
 
 
 def _thread(row: Row) -> Thread:
@@ -88,48 +116,80 @@ class Threads:
             self._open[pair] = thread
 
     async def _lock(self, uow: UnitOfWork) -> None:
-        wanted = [thread.id for thread in self._open.values()]
-        if wanted and len(await uow.fetch(LOCK_OPEN, wanted)) < len(wanted):
+        wanted = {thread.id: thread for thread in self._open.values()}
+        rows = await uow.fetch(LOCK_OPEN, list(wanted)) if wanted else []
+        if len(rows) < len(wanted):
             raise ClosedMeanwhile
+        for row in rows:
+            wanted[row["id"]].is_dormant = row["status"] == "dormant"
 
-    def of_inbound(self, pair: Pair, at: datetime) -> Thread:
-        """Return the conversation of a customer's message: the open one, or a new one.
+    def of_inbound(self, pair: Pair, event: MessageArrived) -> Thread:
+        """Return the conversation of a customer's message: the open one, which it wakes if need be, or a new one.
 
         One that is older than the last message of a closed conversation comes late: it belongs to the first
         such, and opens nothing.
         """
-        late = next((one for one in self._closed.get(pair, ()) if _is_before(at, one.last_inbound_at)), None)
-        return late or self._open.get(pair) or self._new(pair, at)
+        late = next((one for one in self._closed.get(pair, ()) if _is_before(event.at, one.last_inbound_at)), None)
+        thread = late or self._open.get(pair) or self._new(pair, event)
+        if thread.is_new or thread.is_dormant:
+            thread.reasons.append(event)
+        return thread
 
-    def of_outbound(self, pair: Pair, at: datetime) -> Thread:
-        """Return the conversation of what left by another road: it reopens nothing that is closed."""
-        return self.last(pair) or self._new(pair, at)
+    def of_outbound(self, pair: Pair, event: MessageArrived) -> Thread:
+        """Return the conversation of what left by another road: it reopens and wakes nothing."""
+        thread = self.last(pair) or self._new(pair, event)
+        if thread.is_new:
+            thread.reasons.append(event)
+        return thread
 
     def last(self, pair: Pair) -> Thread | None:
         """Return the open conversation, or the last closed one, or None."""
         closed = self._closed.get(pair)
         return self._open.get(pair) or (closed[-1] if closed else None)
 
-    def _new(self, pair: Pair, at: datetime) -> Thread:
+    def _new(self, pair: Pair, event: MessageArrived) -> Thread:
         """The customer's service window stays open over a closing."""
         windows = [one.window_expires_at for one in self._closed.get(pair, ()) if one.window_expires_at]
-        thread = self._open[pair] = Thread(new_id(), at, window_expires_at=max(windows, default=None), is_new=True)
+        thread = self._open[pair] = Thread(
+            new_id(), event.at, window_expires_at=max(windows, default=None), is_new=True
+        )
         return thread
 
-    async def save(self, uow: UnitOfWork) -> Sequence[tuple[Pair, Thread]]:
-        """Open the new conversations and tell of them. Returns them."""
+    async def save(self, uow: UnitOfWork) -> Sequence[Pair]:
+        """Open the new conversations, wake the dormant ones that were answered, tell of both. Returns their pairs."""
+        pairs = {thread.id: pair for pair, thread in self._open.items() if thread.reasons}
+        opened = [*await self._open_new(uow), *await self._wake(uow)]
+        await events.record(uow, [Change("conversation:new", one, one) for one in opened])
+        return [pairs[one] for one in opened]
+
+    async def _open_new(self, uow: UnitOfWork) -> Sequence[UUID]:
         new = [(pair, thread) for pair, thread in self._open.items() if thread.is_new]
-        if new:
-            await uow.execute(
-                OPEN,
-                [thread.id for _, thread in new],
-                [pair[0] for pair, _ in new],
-                [pair[1] for pair, _ in new],
-                [thread.opened_at for _, thread in new],
-                [thread.window_expires_at for _, thread in new],
-            )
-            await events.record(uow, [Change("conversation:new", thread.id, thread.id) for _, thread in new])
-        return new
+        if not new:
+            return []
+        rows = await uow.fetch(
+            OPEN,
+            *_reasons(new),
+            [thread.id for _, thread in new],
+            [pair[0] for pair, _ in new],
+            [pair[1] for pair, _ in new],
+            [thread.window_expires_at for _, thread in new],
+        )
+        return [row["id"] for row in rows]
+
+    async def _wake(self, uow: UnitOfWork) -> Sequence[UUID]:
+        answered = [(pair, thread) for pair, thread in self._open.items() if thread.is_dormant and thread.reasons]
+        rows = await uow.fetch(WAKE, *_reasons(answered)) if answered else []
+        return [row["id"] for row in rows]
+
+
+def _reasons(threads: Sequence[tuple[Pair, Thread]]) -> tuple[list[Any], ...]:
+    reasons = [(thread.id, instance_id, event) for (_, instance_id), thread in threads for event in thread.reasons]
+    return (
+        [thread_id for thread_id, _, _ in reasons],
+        [instance_id for _, instance_id, _ in reasons],
+        [event.external_id for _, _, event in reasons],
+        [event.at for _, _, event in reasons],
+    )
 
 
 def _is_before(at: datetime, other: datetime | None) -> bool:
