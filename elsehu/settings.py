@@ -5,8 +5,11 @@ environment; a `Settings` itself reads nothing.
 """
 
 import json
+import re
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -21,6 +24,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 MIB = 1024 * 1024
+_DAY, _TIME = "(mon|tue|wed|thu|fri|sat|sun)", "([01][0-9]|2[0-3]):[0-5][0-9]"
+WEEK_RANGE = re.compile(rf"{_DAY}(-{_DAY})?(\s+{_TIME}-({_TIME}|24:00))+")
 DEFAULT_PLUGINS = ("evolution", "meta_cloud", "sandbox", "storage_local", "campaigns")
 
 
@@ -38,6 +43,30 @@ def _listed(value: Any) -> Any:
     return json.loads(value) if value.startswith("[") else [item.strip() for item in value.split(",") if item.strip()]
 
 
+def _week_range(text: str) -> str:
+    if not WEEK_RANGE.fullmatch(text):
+        raise ValueError(f"{text!r} is no range of the week, such as `mon-fri 08:00-12:00 13:00-18:00`")
+    return " ".join(text.split())
+
+
+def _holiday(text: str) -> str:
+    try:
+        whole = text if len(text) > len("12-25") else f"2024-{text}"
+        if date.fromisoformat(whole).isoformat() == whole:
+            return text
+    except ValueError:
+        pass
+    raise ValueError(f"{text!r} is no date, such as `2026-11-20`, or `12-25` for every year")
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError(f"{name!r} is no time zone, such as America/Sao_Paulo") from None
+    return name
+
+
 def _plugin_tables(value: Any) -> Any:
     """Enable the usual plugins where the file has tables of plugins but does not say which are enabled."""
     if not isinstance(value, dict):
@@ -52,6 +81,12 @@ RateText = Annotated[str, AfterValidator(_rate)]
 """A rate as the `limits` library writes it: `10/5minute`, `100 per hour`."""
 Texts = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
 """A list of texts."""
+WeekRange = Annotated[str, AfterValidator(_week_range)]
+"""Ranges of some weekdays: `mon-fri 08:00-12:00 13:00-18:00`."""
+Holiday = Annotated[str, AfterValidator(_holiday)]
+"""A date, `2026-11-20`, or one of every year, `12-25`."""
+ZoneName = Annotated[str, AfterValidator(_zone)]
+"""A time zone of the IANA database."""
 Networks = Annotated[list[IPvAnyNetwork], NoDecode, BeforeValidator(_listed)]
 """A list of networks, such as `10.0.0.0/8`."""
 PluginTables = Annotated[dict[str, Any], BeforeValidator(_plugin_tables)]
@@ -169,6 +204,14 @@ class DeskSettings(Group):
     operators_see_all: bool = False
 
 
+class BusinessHoursSettings(Group):
+    """`[business_hours]`: what the business clock of reports counts: ranges of weekdays, none on holidays."""
+
+    timezone: ZoneName = "America/Sao_Paulo"
+    ranges: Annotated[list[WeekRange], NoDecode, BeforeValidator(_listed)] = ["mon-fri 08:00-18:00"]
+    holidays: Annotated[list[Holiday], NoDecode, BeforeValidator(_listed)] = []
+
+
 class JobSettings(Group):
     """`[jobs]`: how long a background job may take (seconds) and how often it is tried."""
 
@@ -214,6 +257,7 @@ class Settings(BaseSettings):
     realtime: RealtimeSettings = RealtimeSettings()
     http_client: HttpClientSettings = HttpClientSettings()
     desk: DeskSettings = DeskSettings()
+    business_hours: BusinessHoursSettings = BusinessHoursSettings()
     jobs: JobSettings = JobSettings()
     logging: LoggingSettings = LoggingSettings()
     plugins: PluginTables = {"enabled": list(DEFAULT_PLUGINS)}

@@ -13,7 +13,7 @@ FLOORS: list[list[str]] = [
     ["embedded", "processes", "db", "bus", "signals", "cache", "metrics", "form_data", "http_client", "public_fetch"],
     ["plugins", "kernel", "schema", "migrating"],
     ["background", "jobs", "http", "events", "realtime"],
-    ["identity", "instances", "media", "messaging", "desk", "plugin"],
+    ["identity", "instances", "media", "messaging", "desk", "reporting", "plugin"],
     ["services", "first_start", "known_jobs", "health", "doctor", "measuring", "app", "web", "worker", "piccolo_conf", "testing", "cli", "__main__"],
 ]
 ORDER = {name: place for place, name in enumerate(name for floor in FLOORS for name in floor)}
