@@ -168,6 +168,7 @@ class ConversationQuery(PageQuery):
     ] = None
     assigned_to: Annotated[str | None, Field(pattern=rf"^(me|none|{USER_ID})$", examples=["me"])] = None
     service_instance_id: UUID | None = None
+    team_id: UUID | None = None
     tabulation_id: UUID | None = None
     tag: Tag | None = None
     search: Short | None = None
@@ -208,15 +209,17 @@ class LastMessage(ApiModel):
 
 
 class ConversationOut(ApiModel):
-    """A conversation."""
+    """A conversation. `waitingSince` is the first message of the customer that nobody has answered yet."""
 
     id: UUID
     contact: ConversationContact
     service_instance: ConversationInstance
     status: str
     assigned_to: Named | None
+    team_id: UUID | None
     last_message: LastMessage | None
     unread_count: int
+    waiting_since: datetime | None
     window_expires_at: datetime | None
     tags: list[str]
     opened_at: datetime

@@ -1,8 +1,8 @@
 """The conversation list, newest activity first.
 
-What may be shown is a union of ranges, one for each status and owner, and each range is read from an index
-in the order of the list (conversations_status, conversations_owner, conversations_instance): a page costs as
-much at a million conversations as at a thousand. Statuses are written out, not arguments, so that every plan
+What may be shown is a union of ranges, one for each status and owner (or number, or team), and each range is read
+from an index in the order of the list (conversations_status, conversations_owner, conversations_instance, …): a page
+costs as much at a million conversations as at a thousand. Statuses are written out, not arguments, so that every plan
 knows which partial index fits.
 """
 
@@ -16,6 +16,7 @@ from elsehu.kernel import Kernel
 from elsehu.messaging.conversations.filters import Filters
 from elsehu.messaging.conversations.views import COLUMNS, conversation_view
 from elsehu.messaging.schemas import ConversationQuery
+from elsehu.settings import Settings
 
 STATUS = {
     "queued": "v.status = 'queued'",
@@ -38,7 +39,7 @@ soon in the order of the list."""
 async def conversation_page(kernel: Kernel, caller: Caller, query: ConversationQuery) -> dict[str, object]:
     """Return a page of the conversations that `caller` may see. Raises Invalid for what it cannot read."""
     filters = _filters(query)
-    ranges = _ranges(caller, query, filters, sees_all=caller.sees_all or kernel.settings.desk.operators_see_all)
+    ranges = _ranges(caller, query, filters, kernel.settings)
     keys = KEYS
     if query.search:
         keys = await _search(kernel, query.search, filters)
@@ -53,6 +54,8 @@ def _filters(query: ConversationQuery) -> Filters:
     filters = Filters()
     if query.service_instance_id:
         filters.add("v.instance_id = {}", query.service_instance_id)
+    if query.team_id:
+        filters.add("v.team_id = {}", query.team_id)
     if query.tabulation_id:
         filters.add("v.tabulation_id = {}", query.tabulation_id)
     if query.tag:
@@ -66,14 +69,39 @@ def _filters(query: ConversationQuery) -> Filters:
     return filters
 
 
-def _ranges(caller: Caller, query: ConversationQuery, filters: Filters, *, sees_all: bool) -> Sequence[str]:
+def _ranges(caller: Caller, query: ConversationQuery, filters: Filters, settings: Settings) -> Sequence[str]:
     """Return the conditions of each range: which statuses are wanted, and whose they may be."""
-    statuses = _statuses(query)
-    if not statuses:
-        return []
     whose = _whose(caller, query, filters)
-    mine = [] if sees_all or statuses == ["queued"] else [_owner(caller, filters)]
-    return [" AND ".join([STATUS[one], *whose, *([] if one == "queued" else mine)]) for one in statuses]
+    return [
+        " AND ".join([STATUS[status], *whose, *place])
+        for status in _statuses(query)
+        for place in _places(caller, filters, settings, status)
+    ]
+
+
+def _places(caller: Caller, filters: Filters, settings: Settings, status: str) -> list[list[str]]:
+    """Return the conditions that tell which conversations of a status the caller may see: as `sees` says, in ranges."""
+    if caller.sees_all:
+        return [[]]
+    if status == "queued":
+        return _served(caller, filters)
+    if caller.user_id is None:
+        return _served(caller, filters) if settings.desk.operators_see_all else []
+    me = filters.argument(caller.user_id)
+    served = _served(caller, filters) if settings.desk.operators_see_all else []
+    return [[f"v.assigned_to = {me}"], *([*place, f"v.assigned_to IS DISTINCT FROM {me}"] for place in served)]
+
+
+def _served(caller: Caller, filters: Filters) -> list[list[str]]:
+    """Return the conditions of the queues that the caller serves."""
+    scope = caller.scope
+    instances = [[]] if scope.instances is None else [_equals("instance_id", one, filters) for one in scope.instances]
+    teams = [_equals("team_id", one, filters) for one in scope.teams]
+    return [*([*one, "v.team_id IS NULL"] for one in instances), *teams]
+
+
+def _equals(column: str, value: UUID, filters: Filters) -> list[str]:
+    return [f"v.{column} = {filters.argument(value)}"]
 
 
 def _statuses(query: ConversationQuery) -> list[str]:
