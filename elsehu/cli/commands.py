@@ -19,6 +19,7 @@ COMMANDS = {
     "storage": "elsehu.cli.storage:storage",
     "doctor": "elsehu.cli.doctor:doctor",
     "config": "elsehu.cli.config:config",
+    "audit": "elsehu.cli.audit:audit",
     "webhooks": "elsehu.cli.webhooks:webhooks",
     "tasks": "elsehu.cli.tasks:tasks",
     "plugins": "elsehu.cli.plugins:plugins",

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
-from elsehu.http.schemas import ApiModel, PageQuery
-from elsehu.messaging.schemas import NO_NUL, JsonObject, Tags
+from elsehu.http.schemas import NO_NUL, ApiModel, PageQuery
+from elsehu.messaging.schemas import JsonObject, Tags
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=120, strip_whitespace=True, pattern=NO_NUL)]
 Group = Annotated[str, StringConstraints(max_length=120, strip_whitespace=True, pattern=NO_NUL)]

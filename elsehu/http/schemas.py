@@ -1,9 +1,24 @@
 """Bases of what the API takes and gives: camelCase in JSON, snake_case in Python, unknown fields refused."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL has no place for the character NUL in texts."""
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is too far away") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A time with its zone, which PostgreSQL can hold."""
 
 
 class ApiModel(BaseModel):

@@ -1,17 +1,14 @@
 """What messaging takes and gives over HTTP and WebSocket."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
-from pydantic import AfterValidator, AwareDatetime, EmailStr, Field, StringConstraints
+from pydantic import AfterValidator, EmailStr, Field, StringConstraints
 
-from elsehu.http.schemas import ApiModel, PageQuery
-
-NO_NUL = r"^[^\x00]*$"
-"""PostgreSQL has no place for the character NUL in texts."""
+from elsehu.http.schemas import NO_NUL, ApiModel, Moment, PageQuery
 
 Text = Annotated[str, StringConstraints(max_length=65536, pattern=NO_NUL)]
 Short = Annotated[str, StringConstraints(max_length=200, strip_whitespace=True, pattern=NO_NUL)]
@@ -44,16 +41,8 @@ def _storable(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def _in_utc(at: datetime) -> datetime:
-    try:
-        return at.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("is too far away") from None
-
-
 Tags = Annotated[list[Tag], Field(max_length=50), AfterValidator(_unique)]
 JsonObject = Annotated[dict[str, Any], Field(max_length=100), AfterValidator(_storable)]
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class MessageError(ApiModel):

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from elsehu.http.schemas import ApiModel
+from elsehu.http.schemas import NO_NUL, ApiModel
 from elsehu.messaging.outbound.emoji import is_one_emoji
-from elsehu.messaging.schemas import NO_NUL, Name, Short
+from elsehu.messaging.schemas import Name, Short
 
 MOST_OF_ONE_SORT = 20
 """How many phones, e-mail addresses and so on one card may have."""

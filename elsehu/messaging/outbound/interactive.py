@@ -14,8 +14,8 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from elsehu.http.schemas import ApiModel
-from elsehu.messaging.schemas import NO_NUL, JsonObject
+from elsehu.http.schemas import NO_NUL, ApiModel
+from elsehu.messaging.schemas import JsonObject
 
 MOST_CHOICES = 100
 Said = Annotated[str, StringConstraints(min_length=1, max_length=8192, pattern=NO_NUL)]

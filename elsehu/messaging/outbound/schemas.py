@@ -6,10 +6,10 @@ from uuid import UUID
 from pydantic import Field, HttpUrl, StringConstraints
 
 from elsehu.contracts.message import Kind
-from elsehu.http.schemas import ApiModel
+from elsehu.http.schemas import NO_NUL, ApiModel
 from elsehu.messaging.outbound.contents import ContactCard, Location, ReactionIn
 from elsehu.messaging.outbound.interactive import Interactive
-from elsehu.messaging.schemas import NO_NUL, ClientId, Text
+from elsehu.messaging.schemas import ClientId, Text
 
 Value = Annotated[str, StringConstraints(max_length=4096, pattern=NO_NUL)]
 Values = Annotated[dict[Annotated[str, StringConstraints(max_length=60, pattern=NO_NUL)], Value], Field(max_length=200)]

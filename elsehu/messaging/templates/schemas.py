@@ -7,8 +7,8 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from elsehu.contracts.template import TemplateCategory, TemplateStatus
-from elsehu.http.schemas import ApiModel, PageQuery
-from elsehu.messaging.schemas import NO_NUL, Short
+from elsehu.http.schemas import NO_NUL, ApiModel, PageQuery
+from elsehu.messaging.schemas import Short
 
 LONGEST_BODY = 1024
 LONGEST_HEADER = 60
