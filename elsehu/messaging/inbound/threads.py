@@ -18,11 +18,11 @@ Pair = tuple[UUID, UUID]
 FIND = """
 SELECT c.* FROM unnest($1::uuid[], $2::uuid[]) AS p(contact_id, instance_id)
 CROSS JOIN LATERAL (
-    (SELECT id, contact_id, instance_id, opened_at, NULL::timestamptz AS closed_at, last_inbound_at, window_expires_at
+    (SELECT id, contact_id, instance_id, NULL::timestamptz AS closed_at, last_inbound_at, window_expires_at
      FROM conversations
      WHERE contact_id = p.contact_id AND instance_id = p.instance_id AND status <> 'closed')
     UNION ALL
-    (SELECT id, contact_id, instance_id, opened_at, closed_at, last_inbound_at, window_expires_at
+    (SELECT id, contact_id, instance_id, closed_at, last_inbound_at, window_expires_at
      FROM conversations
      WHERE contact_id = p.contact_id AND instance_id = p.instance_id AND status = 'closed' AND merged_into IS NULL
      ORDER BY closed_at DESC LIMIT 3)
@@ -77,7 +77,6 @@ class Thread:
     """A conversation of a pair, as a batch sees it. `reasons` are messages that open it, or wake it."""
 
     id: UUID
-    opened_at: datetime
     closed_at: datetime | None = None
     last_inbound_at: datetime | None = None
     window_expires_at: datetime | None = None
@@ -87,7 +86,7 @@ class Thread:
 
 
 def _thread(row: Row) -> Thread:
-    return Thread(row["id"], row["opened_at"], row["closed_at"], row["last_inbound_at"], row["window_expires_at"])
+    return Thread(row["id"], row["closed_at"], row["last_inbound_at"], row["window_expires_at"])
 
 
 @dataclass(slots=True)
@@ -130,17 +129,16 @@ class Threads:
         such, and opens nothing.
         """
         late = next((one for one in self._closed.get(pair, ()) if _is_before(event.at, one.last_inbound_at)), None)
-        thread = late or self._open.get(pair) or self._new(pair, event)
+        thread = late or self._open.get(pair)
+        if thread is None:
+            return self._new(pair, event)
         if thread.is_new or thread.is_dormant:
             thread.reasons.append(event)
         return thread
 
     def of_outbound(self, pair: Pair, event: MessageArrived) -> Thread:
         """Return the conversation of what left by another road: it reopens and wakes nothing."""
-        thread = self.last(pair) or self._new(pair, event)
-        if thread.is_new:
-            thread.reasons.append(event)
-        return thread
+        return self.last(pair) or self._new(pair, event)
 
     def last(self, pair: Pair) -> Thread | None:
         """Return the open conversation, or the last closed one, or None."""
@@ -150,9 +148,8 @@ class Threads:
     def _new(self, pair: Pair, event: MessageArrived) -> Thread:
         """The customer's service window stays open over a closing."""
         windows = [one.window_expires_at for one in self._closed.get(pair, ()) if one.window_expires_at]
-        thread = self._open[pair] = Thread(
-            new_id(), event.at, window_expires_at=max(windows, default=None), is_new=True
-        )
+        window = max(windows, default=None)
+        thread = self._open[pair] = Thread(new_id(), window_expires_at=window, is_new=True, reasons=[event])
         return thread
 
     async def save(self, uow: UnitOfWork) -> Sequence[Pair]:
