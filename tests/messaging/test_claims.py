@@ -178,11 +178,11 @@ async def test_the_result_of_a_claim_that_was_lost_changes_no_later_one(
 async def test_claiming_does_not_wait_for_messages_that_come_in(
     kernel: Kernel, conversation: UUID, number: UUID
 ) -> None:
-    """Who stores a message refers to its number; who claims with a rate locks that number."""
+    """Who stores a message refers to its number; who claims with a rate writes to that number."""
     await say(kernel, conversation, number, "hi")
     async with kernel.db.transaction() as arriving:
         await arriving.execute("SELECT 1 FROM service_instances FOR KEY SHARE")
         async with kernel.db.transaction() as claiming, asyncio.timeout(2):
-            assert await claiming.fetch_row(queue.LOCK_BUCKET, number) is not None
-            budget = queue.Budget(number, 5, 20.0, 5.0, kernel.now())
-            assert len(await queue.claim(claiming, [budget], kernel.now(), timedelta(seconds=30))) == 1
+            now, limits = kernel.now(), {number: queue.Limits(rate=20.0)}
+            budgets = await queue.budgets(claiming, await queue.look(claiming, now), limits, now)
+            assert len(await queue.claim(claiming, budgets, queue.Slots(5), now, timedelta(seconds=30))) == 1

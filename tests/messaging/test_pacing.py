@@ -17,7 +17,7 @@ from elsehu.kernel import Kernel
 from elsehu.messaging.inbound.ingest import Ingest
 from elsehu.messaging.outbound import queue
 from elsehu.messaging.outbound.dispatcher import Dispatcher
-from elsehu.messaging.outbound.queue import Budget
+from elsehu.messaging.outbound.queue import Budget, Slots
 from elsehu.messaging.outbound.sending import Draft, enqueue
 from elsehu.messaging.outbound.verdicts import Verdicts
 from elsehu.plugins import Plugins, load_plugins
@@ -28,6 +28,7 @@ from .phones import Phone, found
 
 MACHINE = Caller(Role.ADMIN, None, "a test")
 LEASE = timedelta(seconds=30)
+TEN = Slots(10)
 
 
 @pytest.fixture
@@ -96,10 +97,10 @@ async def test_the_pace_is_kept_in_the_conversation(kernel: Kernel, number: UUID
         """Claim; return how many left, and in how many seconds the next may. What left is answered at once."""
         at = now + timedelta(seconds=seconds)
         async with kernel.db.transaction() as uow:
-            budgets = [Budget(number, 10, None, pair=limit)]
-            rows = await queue.claim(uow, budgets, at, LEASE)
+            budgets = [Budget(number, pair=limit)]
+            rows = await queue.claim(uow, budgets, TEN, at, LEASE)
             await uow.execute("UPDATE messages SET status = 'sent', status_rank = 3 WHERE status = 'sending'")
-            due = await queue.next_paced(uow, budgets, at)
+            due = await queue.more_at(uow, budgets, rows, at)
             return len(rows), due and (due - at).total_seconds()
 
     assert await left(0) == (1, 0.0), "one, and one ahead"
@@ -122,8 +123,8 @@ async def test_a_conversation_that_is_being_written_to_is_not_waited_for(
     async with kernel.db.transaction() as arriving:
         await arriving.execute("SELECT 1 FROM conversations WHERE id = $1 FOR UPDATE", customers[0])
         async with kernel.db.transaction() as uow, asyncio.timeout(2):
-            budgets = [Budget(number, 10, None, pair=limit)]
-            rows = await queue.claim(uow, budgets, kernel.now(), LEASE)
+            budgets = [Budget(number, pair=limit)]
+            rows = await queue.claim(uow, budgets, TEN, kernel.now(), LEASE)
             assert [row["conversation_id"] for row in rows] == customers[1:]
 
 
@@ -131,7 +132,8 @@ async def test_what_costs_nothing_elsewhere(kernel: Kernel, number: UUID, custom
     """Without a limit for each customer conversations are not written to."""
     await say(kernel, customers[0], number, "hi")
     async with kernel.db.transaction() as uow:
-        budgets = [Budget(number, 10, None)]
-        assert len(await queue.claim(uow, budgets, kernel.now(), LEASE)) == 1
-        assert await queue.next_paced(uow, budgets, kernel.now()) is None
+        budgets = [Budget(number)]
+        rows = await queue.claim(uow, budgets, TEN, kernel.now(), LEASE)
+        assert len(rows) == 1
+        assert await queue.more_at(uow, budgets, rows, kernel.now()) is None
     assert await kernel.db.fetch_value("SELECT count(*) FROM conversations WHERE paced_until IS NOT NULL") == 0

@@ -21,7 +21,7 @@ WITH failed AS (
     SELECT id, instance_id, external_id FROM failed WHERE external_id IS NOT NULL
     ON CONFLICT (instance_id, external_id) DO NOTHING
 ), retried AS (
-    UPDATE messages m SET status = 'pending', status_rank = 0, attempts = 0, next_attempt_at = NULL,
+    UPDATE messages m SET status = 'pending', status_rank = 0, lane = 0, attempts = 0, next_attempt_at = NULL,
         external_id = NULL, sent_at = NULL, sent_again_at = NULL, failed_at = NULL,
         error_code = NULL, error_detail = NULL, provider_code = NULL
     FROM failed WHERE m.id = failed.id RETURNING m.id, m.conversation_id
@@ -29,7 +29,8 @@ WITH failed AS (
 INSERT INTO events (type, subject_id, conversation_id) SELECT 'message:updated', id, conversation_id FROM retried
 RETURNING subject_id
 """
-"""What is still told of the attempt that failed finds the message by its former id."""
+"""What is still told of the attempt that failed finds the message by its former id. It goes as people's messages do,
+whatever lane it came from and whether that is open."""
 
 RESOLVE = """
 WITH resolved AS (

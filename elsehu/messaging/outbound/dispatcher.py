@@ -7,6 +7,7 @@ judging.py; here is only the coming and going.
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -27,8 +28,7 @@ from elsehu.contracts.errors import (
 from elsehu.contracts.instance import Instance, InstanceStatus
 from elsehu.contracts.message import Direction, Identity, IdentityKind, Kind
 from elsehu.contracts.outbound import OutboundMessage, Quoted, Sent
-from elsehu.contracts.plugin import PairLimit
-from elsehu.db import CONNECTION_LOST, Row, UnitOfWork
+from elsehu.db import CONNECTION_LOST, UnitOfWork
 from elsehu.instances import service as instances
 from elsehu.instances.asking import hide_secrets
 from elsehu.instances.directory import Directory
@@ -38,6 +38,8 @@ from elsehu.messaging.inbound.batch import Batch
 from elsehu.messaging.inbound.retrying import commit_batch
 from elsehu.messaging.outbound import queue, results
 from elsehu.messaging.outbound.judging import Verdict, judge_error, judge_sent
+from elsehu.messaging.outbound.queue import Limits, Slots
+from elsehu.messaging.outbound.rates import Bucket
 from elsehu.messaging.outbound.results import Result
 from elsehu.messaging.outbound.verdicts import Verdicts
 from elsehu.messaging.outbound.window import is_closed
@@ -54,6 +56,9 @@ CLOSED_MEANWHILE = (
     "The customer's service window closed before this message could leave, so only a template may be sent: choose one "
     "of GET /api/templates and send it with kind `template`."
 )
+OPTED_OUT = "The customer asked for no such messages before this one could leave, so it was not sent."
+BULK_SHARE = 0.75
+"""The share of the messages in flight that lanes may have, however slow their provider is."""
 
 
 class Dispatcher:
@@ -64,6 +69,8 @@ class Dispatcher:
         self._settings = kernel.settings.messaging
         self._wake = kernel.signals.event("outbound")
         self._in_flight: set[asyncio.Task[None]] = set()
+        self._bulk_in_flight = 0
+        self._gates: dict[UUID, Bucket] = {}
         self._finished: list[Result] = []
         self._has_finished = asyncio.Event()
 
@@ -83,63 +90,72 @@ class Dispatcher:
 
     async def _round(self) -> float:
         """Claim and start what may be sent now. Returns the seconds to pause before the next round."""
-        free = self._settings.concurrency - len(self._in_flight)
-        if free <= 0:
+        free = self._free()
+        if free.all <= 0:
             return IDLE_SECONDS
-        rows, pause = await self._claim(free)
+        rows, next_at = await self._claim(free)
         for row in rows:
-            task = asyncio.create_task(self._send(row))
-            self._in_flight.add(task)
-            task.add_done_callback(self._landed)
-        return 0 if len(rows) == free else pause
+            self._start(row)
+        return 0 if len(rows) == free.all else self._seconds_until(next_at)
 
-    def _landed(self, task: "asyncio.Task[None]") -> None:
+    def _free(self) -> Slots:
+        """Return how many messages may be started; lanes never get all, so that an answer always finds a place."""
+        most = self._settings.concurrency
+        return Slots(most - len(self._in_flight), max(1, int(most * BULK_SHARE)) - self._bulk_in_flight)
+
+    def _start(self, row: Mapping[str, Any]) -> None:
+        task = asyncio.create_task(self._send(row))
+        self._in_flight.add(task)
+        self._bulk_in_flight += row["lane"]
+        task.add_done_callback(partial(self._landed, row["lane"]))
+
+    def _landed(self, lane: int, task: "asyncio.Task[None]") -> None:
         self._in_flight.discard(task)
+        self._bulk_in_flight -= lane
         self._wake.set()
 
-    async def _claim(self, free: int) -> tuple[Sequence[Mapping[str, Any]], float]:
-        now = self._kernel.now()
-        lease = timedelta(seconds=self._settings.send_timeout) + LEASE_SLACK
+    async def _claim(self, free: Slots) -> tuple[Sequence[Mapping[str, Any]], datetime | None]:
+        """Claim what may be started. Returns it, and when more may be due."""
+        async with self._kernel.db.reader() as uow:
+            found = await queue.look(uow, self._kernel.now())
+        next_at = min((row["next_at"] for row in found if row["next_at"]), default=None)
+        ready = [row for row in found if row["has_own"] or (row["has_bulk"] and free.bulk > 0)]
+        if not ready:
+            return [], next_at
+        limits = {row["id"]: await self._limits(row["id"]) for row in ready}
         async with self._kernel.db.transaction() as uow:
-            ready = await queue.ready_instances(uow, now)
-            if not ready:
-                return [], await self._idle_seconds(uow)
-            budgets = [await self._budget(uow, row, free) for row in ready]
-            rows = await queue.claim(uow, budgets, now, lease)
+            budgets = await queue.budgets(uow, ready, limits, self._kernel.now())
+            rows = await queue.claim(uow, budgets, free, self._kernel.now(), self._lease)
             if any(row["attempts"] > 1 for row in rows):
                 uow.signal(events.SIGNAL)
-            paced = await queue.next_paced(uow, budgets, now)
-        waits = [one.seconds_to_next for one in budgets if one.seconds_to_next > 0]
-        return rows, min([IDLE_SECONDS, *waits, *([self._seconds_until(paced)] if paced else [])])
+            more_at = await queue.more_at(uow, budgets, rows, self._kernel.now())
+        return rows, min(filter(None, (next_at, more_at)), default=None)
 
-    async def _idle_seconds(self, uow: UnitOfWork) -> float:
-        now = self._kernel.now()
-        due = await uow.fetch_value(queue.NEXT_DUE, now)
-        return IDLE_SECONDS if due is None else min(IDLE_SECONDS, self._seconds_until(due))
+    @property
+    def _lease(self) -> timedelta:
+        return timedelta(seconds=self._settings.send_timeout) + LEASE_SLACK
 
-    def _seconds_until(self, at: datetime) -> float:
-        return max(SHORTEST_SECONDS, (at - self._kernel.now()).total_seconds())
+    def _seconds_until(self, at: datetime | None) -> float:
+        if at is None:
+            return IDLE_SECONDS
+        return min(IDLE_SECONDS, max(SHORTEST_SECONDS, (at - self._kernel.now()).total_seconds()))
 
-    async def _budget(self, uow: UnitOfWork, row: Row, free: int) -> queue.Budget:
-        rate, pair = await self._limits(row["id"])
-        if rate is not None:
-            row = await uow.fetch_row(queue.LOCK_BUCKET, row["id"]) or row
-        return queue.budget_of(row, rate, free, self._kernel.now(), pair)
-
-    async def _limits(self, instance_id: UUID) -> tuple[float | None, PairLimit | None]:
-        """Return the messages a second of an instance (its own setting, else its provider's), and its pair limit.
+    async def _limits(self, instance_id: UUID) -> Limits:
+        """Return the limits of an instance.
 
         One whose secrets cannot be read has none: it must not hold up the others, and its first message will hold it.
         """
         try:
             instance = await self._kernel.part(Directory).get(instance_id)
         except WrongSecretKey:
-            return None, None
-        if instance is None:
-            return None, None
+            return Limits()
+        return Limits() if instance is None else self._limits_of(instance)
+
+    def _limits_of(self, instance: Instance) -> Limits:
+        """Return its own messages a second, else its provider's, and its provider's limit for one customer."""
         spec = self._kernel.plugins.spec(instance.provider)
         own: float | None = instance.settings.get("messages_per_second")
-        return (own or spec.messages_per_second, spec.pair_limit) if spec else (own, None)
+        return Limits(own or spec.messages_per_second, spec.pair_limit) if spec else Limits(own)
 
     async def _send(self, row: Mapping[str, Any]) -> None:
         verdict = await self._attempt(row)
@@ -147,7 +163,7 @@ class Dispatcher:
         self._has_finished.set()
 
     async def _attempt(self, row: Mapping[str, Any]) -> Verdict:
-        age = self._kernel.now() - row["created_at"]
+        age = self._kernel.now() - row["since"]
         try:
             return judge_sent(await self._hand_over(row))
         except asyncio.CancelledError:
@@ -162,6 +178,7 @@ class Dispatcher:
 
     async def _hand_over(self, row: Mapping[str, Any]) -> Sent:
         instance, message = await self._prepare(row)
+        await self._pass_gate(instance)
         if self._kernel.now() + timedelta(seconds=self._settings.send_timeout) > row["claimed_until"]:
             raise Retryable("too_late_to_send", "Elsehu stood still before it could send this message.")
         try:
@@ -170,6 +187,19 @@ class Dispatcher:
         except ProviderError as error:
             hide_secrets(self._kernel, instance, error)
             raise
+
+    async def _pass_gate(self, instance: Instance) -> None:
+        """Keep apart what was claimed apart: a process that stands still for a moment sends it all at once after that.
+
+        So a number's rate is kept where messages leave, too.
+        """
+        rate, clock = self._limits_of(instance).rate, asyncio.get_running_loop().time
+        if rate is None:
+            return
+        gate = self._gates.get(instance.id)
+        if gate is None or gate.rate != rate:
+            gate = self._gates[instance.id] = Bucket.full(rate, clock())
+        await asyncio.sleep(gate.take(clock()))
 
     async def _prepare(self, row: Mapping[str, Any]) -> tuple[Instance, OutboundMessage]:
         """Gather what is to be sent. Whatever fails here, the message certainly did not leave."""
@@ -183,6 +213,8 @@ class Dispatcher:
             raise Retryable("dependency_down", "The database was away.") from error
         if instance is None:
             raise Rejected("instance_unknown", "The number that this message was to leave from is gone.")
+        if row["is_unwanted"]:
+            raise Rejected("opted_out", OPTED_OUT)
         self._require_window(instance, message, row["window_expires_at"])
         return instance, message
 

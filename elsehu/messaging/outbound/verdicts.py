@@ -15,8 +15,8 @@ IS_MOVING = """
 SELECT m.status = 'sending' OR (
     m.status = 'pending' AND i.is_active AND i.status = 'connected' AND (i.hold_until IS NULL OR i.hold_until <= $2)
     AND NOT EXISTS (SELECT 1 FROM messages held
-                    WHERE held.conversation_id = m.conversation_id AND held.status = 'pending' AND held.seq <= m.seq
-                      AND held.next_attempt_at > $2))
+                    WHERE held.conversation_id = m.conversation_id AND held.status = 'pending'
+                      AND (held.lane, held.seq) <= (m.lane, m.seq) AND held.next_attempt_at > $2))
 FROM messages m JOIN service_instances i ON i.id = m.instance_id WHERE m.id = $1
 """
 """Not while its number can send nothing, nor while it waits for another attempt: its own, or an earlier message's."""

@@ -1,0 +1,248 @@
+"""Messages in bulk: queued in a lane a thousand at a time, and withdrawn as long as nobody has begun to send them.
+
+Whatever is locked here is locked in the order of the ingest, so that neither deadlocks the other: addresses, contacts,
+open conversations by id, new conversations.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from elsehu.contracts.errors import NotFound
+from elsehu.contracts.plugin import ProviderSpec
+from elsehu.db import Row, UnitOfWork
+from elsehu.events import SIGNAL
+from elsehu.ids import new_id
+from elsehu.kernel import Kernel
+from elsehu.messaging.inbound.locks import address_key, lock
+from elsehu.messaging.outbound.drafts import Draft
+from elsehu.messaging.outbound.window import is_closed
+
+LANE = """
+SELECT l.instance_id, i.provider FROM message_lanes l JOIN service_instances i ON i.id = l.instance_id WHERE l.id = $1
+"""
+ALREADY = "SELECT id FROM messages WHERE id = ANY($1::uuid[])"
+
+KEPT = """
+WITH RECURSIVE chain AS (
+    SELECT c.id AS asked, c.id, c.merged_into FROM contacts c WHERE c.id = ANY($1::uuid[])
+    UNION ALL
+    SELECT chain.asked, c.id, c.merged_into FROM chain JOIN contacts c ON c.id = chain.merged_into
+)
+"""
+ADDRESSES = f"""{KEPT}
+SELECT DISTINCT a.kind, a.value, a.scope FROM chain JOIN contact_identities a ON a.contact_id = chain.id
+WHERE chain.merged_into IS NULL
+"""  # noqa: S608
+PEOPLE = f"""{KEPT}
+SELECT chain.asked, c.id, c.opted_out_at, c.unreachable_at, c.archived_at,
+    EXISTS (SELECT 1 FROM contact_identities a WHERE a.contact_id = c.id) AS has_address,
+    (SELECT max(v.window_expires_at) FROM conversations v
+     WHERE v.contact_id = c.id AND v.instance_id = $2) AS window_expires_at
+FROM chain JOIN contacts c ON c.id = chain.id WHERE chain.merged_into IS NULL
+ORDER BY c.id FOR KEY SHARE OF c
+"""  # noqa: S608
+
+THREADS = """
+SELECT id, contact_id FROM conversations WHERE contact_id = ANY($1::uuid[]) AND instance_id = $2 AND status <> 'closed'
+ORDER BY id FOR NO KEY UPDATE
+"""
+OPEN = """
+INSERT INTO conversations (id, contact_id, instance_id, status, opened_at, last_activity_at, tags, window_expires_at)
+SELECT n.id, n.contact_id, $3, 'dormant', $4, $4, '{}', n.window_expires_at
+FROM unnest($1::uuid[], $2::uuid[], $5::timestamptz[]) AS n(id, contact_id, window_expires_at) ORDER BY n.contact_id
+ON CONFLICT (contact_id, instance_id) WHERE status <> 'closed' DO NOTHING
+RETURNING id, contact_id
+"""
+
+QUEUE = """
+WITH queued AS (
+    INSERT INTO messages (id, conversation_id, instance_id, direction, kind, text, payload, media_id, status,
+        status_rank, client_id, reply_to_external_id, template_id, at, lane, lane_id, attempts)
+    SELECT n.id, n.conversation_id, $2, 'OUTBOUND', n.kind, n.text, n.payload, n.media_id, 'pending',
+        0, n.client_id, n.reply_to, n.template_id, date_trunc('second', $3::timestamptz), 1, $1, 0
+    FROM unnest($4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::jsonb[], $9::uuid[], $10::text[], $11::text[],
+                $12::uuid[]) WITH ORDINALITY
+        AS n(id, conversation_id, kind, text, payload, media_id, client_id, reply_to, template_id, place)
+    ORDER BY n.place
+    ON CONFLICT DO NOTHING
+    RETURNING id, conversation_id, kind, text, at, seq
+), newest AS (
+    SELECT DISTINCT ON (conversation_id) * FROM queued WHERE kind <> 'reaction' ORDER BY conversation_id, seq DESC
+), shown AS (
+    UPDATE conversations v SET last_message_kind = n.kind, last_message_preview = left(n.text, 120),
+        last_message_direction = 'OUTBOUND', last_message_at = n.at
+    FROM newest n
+    WHERE v.id = n.conversation_id AND v.id = ANY($5::uuid[]) AND coalesce(v.last_message_at <= n.at, true)
+    RETURNING v.id, v.status
+), told AS (
+    INSERT INTO events (type, subject_id, conversation_id)
+    SELECT 'message:new', q.id, v.id FROM queued q JOIN conversations v ON v.id = q.conversation_id
+    WHERE v.id = ANY($5::uuid[]) AND v.status <> 'dormant'
+    UNION ALL SELECT 'conversation:updated', id, id FROM shown WHERE status <> 'dormant'
+    RETURNING 1
+)
+SELECT array(SELECT id FROM queued) AS queued, EXISTS (SELECT 1 FROM told) AS told
+"""
+"""The list's preview shows it; its place in the list stays, for nothing has happened in the conversation yet."""
+
+HOLD_THREADS = """
+SELECT id FROM conversations v WHERE id IN (
+    SELECT conversation_id FROM messages
+    WHERE lane_id = $1 AND lane = 1 AND status = 'pending' AND ($2::uuid[] IS NULL OR id = ANY($2)))
+ORDER BY id FOR NO KEY UPDATE
+"""
+WITHDRAW = """
+DELETE FROM messages WHERE id IN (
+    SELECT id FROM messages
+    WHERE lane_id = $1 AND lane = 1 AND status = 'pending' AND external_id IS NULL
+      AND ($2::uuid[] IS NULL OR id = ANY($2))
+    ORDER BY id FOR UPDATE SKIP LOCKED)
+RETURNING id, conversation_id
+"""
+MEND = """
+WITH mended AS (
+    UPDATE conversations v SET
+        (last_message_kind, last_message_preview, last_message_direction, last_message_at) = (
+            SELECT m.kind, left(m.text, 120), m.direction, m.at FROM messages m
+            WHERE m.conversation_id = v.id AND m.kind <> 'reaction' ORDER BY m.at DESC, m.seq DESC LIMIT 1)
+    WHERE v.id = ANY($2::uuid[]) RETURNING v.id, v.status
+)
+INSERT INTO events (type, subject_id, conversation_id, data)
+SELECT 'message:withdrawn', w.id, m.id, jsonb_build_object('id', w.id, 'conversationId', m.id)
+FROM unnest($1::uuid[], $2::uuid[]) AS w(id, conversation_id) JOIN mended m ON m.id = w.conversation_id
+WHERE m.status <> 'dormant'
+UNION ALL SELECT 'conversation:updated', id, id, NULL FROM mended WHERE status <> 'dormant'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class BulkMessage:
+    """A message for a contact. `id` becomes the message's own: nothing is queued twice under one id, ever."""
+
+    id: UUID
+    contact_id: UUID
+    draft: Draft
+
+
+@dataclass(slots=True)
+class Sorted:
+    """The messages that can be queued, and why the others cannot, by id."""
+
+    wanted: list[tuple[BulkMessage, Row]] = field(default_factory=list)
+    refused: dict[UUID, str] = field(default_factory=dict)
+
+
+async def queue_messages(
+    uow: UnitOfWork, kernel: Kernel, lane_id: UUID, messages: Sequence[BulkMessage], now: datetime
+) -> dict[UUID, str]:
+    """Queue `messages` (some thousand at the most) in a lane, and return why any of them was not, by id.
+
+    Each goes into the open conversation with its contact on the lane's number, else into a new one, which is dormant:
+    in nobody's queue until the customer answers. The reasons: `already_queued` (its id is taken), `contact_gone`
+    (there is none, or it is archived), `opted_out`, `no_address`, `unreachable`, `window_closed`. Raises NotFound for
+    an unknown lane. Take the transaction for this alone, or call this first in it: it waits for locks.
+    """
+    lane = await uow.fetch_row(LANE, lane_id)
+    if lane is None:
+        raise NotFound("not_found", f"There is no lane with the id {lane_id}.")
+    contact_ids = list({message.contact_id for message in messages})
+    await _lock_addresses(uow, contact_ids)
+    people = {row["asked"]: row for row in await uow.fetch(PEOPLE, contact_ids, lane["instance_id"])}
+    already = {row["id"] for row in await uow.fetch(ALREADY, [message.id for message in messages])}
+    spec = kernel.plugins.spec(lane["provider"])
+    found = Sorted()
+    for message in messages:
+        person = people.get(message.contact_id)
+        reason = "already_queued" if message.id in already else _refusal(message.draft, person, spec, now)
+        if reason is not None or person is None:
+            found.refused[message.id] = reason or "contact_gone"
+        else:
+            found.wanted.append((message, person))
+    if found.wanted:
+        await _queue(uow, (lane_id, lane["instance_id"]), found, now)
+    return found.refused
+
+
+async def _lock_addresses(uow: UnitOfWork, contact_ids: Sequence[UUID]) -> None:
+    """Let nobody else merge these contacts or open a conversation with them because of what they write."""
+    rows = await uow.fetch(ADDRESSES, contact_ids)
+    await lock(uow, [address_key((row["kind"], row["value"], row["scope"])) for row in rows])
+
+
+def _refusal(draft: Draft, person: Row | None, spec: ProviderSpec | None, now: datetime) -> str | None:
+    if person is None or person["archived_at"] is not None:
+        return "contact_gone"
+    if person["opted_out_at"] is not None:
+        return "opted_out"
+    if not person["has_address"]:
+        return "no_address"
+    if person["unreachable_at"] is not None:
+        return "unreachable"
+    if spec is not None and is_closed(spec, draft.kind, person["window_expires_at"], now):
+        return "window_closed"
+    return None
+
+
+async def _queue(uow: UnitOfWork, lane: tuple[UUID, UUID], found: Sorted, now: datetime) -> None:
+    lane_id, instance_id = lane
+    threads = await _open_threads(uow, instance_id, {row["id"]: row for _, row in found.wanted}, now)
+    conversations = [threads[row["id"]] for _, row in found.wanted]
+    columns = _columns([message for message, _ in found.wanted], conversations)
+    row = await uow.fetch_row(QUEUE, lane_id, instance_id, now, *columns)
+    assert row is not None
+    new = set(row["queued"])
+    found.refused.update((message.id, "already_queued") for message, _ in found.wanted if message.id not in new)
+    uow.signal("outbound")
+    if row["told"]:
+        uow.signal(SIGNAL)
+
+
+async def _open_threads(
+    uow: UnitOfWork, instance_id: UUID, people: Mapping[UUID, Row], now: datetime
+) -> dict[UUID, UUID]:
+    """Return the open conversations of `people`, by contact: held, so that none is closed now.
+
+    One that somebody opens in this moment is found at the second look.
+    """
+    threads: dict[UUID, UUID] = {}
+    while missing := [contact_id for contact_id in people if contact_id not in threads]:
+        rows = await uow.fetch(THREADS, missing, instance_id)
+        threads |= {row["contact_id"]: row["id"] for row in rows}
+        new = [contact_id for contact_id in missing if contact_id not in threads]
+        windows = [people[contact_id]["window_expires_at"] for contact_id in new]
+        rows = await uow.fetch(OPEN, [new_id() for _ in new], new, instance_id, now, windows) if new else []
+        threads |= {row["contact_id"]: row["id"] for row in rows}
+    return threads
+
+
+def _columns(messages: Sequence[BulkMessage], conversations: Sequence[UUID]) -> tuple[list[Any], ...]:
+    drafts = [message.draft for message in messages]
+    return (
+        [message.id for message in messages],
+        list(conversations),
+        [draft.kind for draft in drafts],
+        [draft.text for draft in drafts],
+        [None if draft.payload is None else orjson.dumps(draft.payload).decode() for draft in drafts],
+        [draft.media_id for draft in drafts],
+        [draft.client_id for draft in drafts],
+        [draft.reply_to for draft in drafts],
+        [draft.template_id for draft in drafts],
+    )
+
+
+async def withdraw(uow: UnitOfWork, lane_id: UUID, ids: Sequence[UUID] | None = None) -> list[UUID]:
+    """Delete what is still pending in a lane (of `ids`, or all) and return its ids.
+
+    What is claimed, or may have been taken by the provider, stays. Close the lane first, else more of it may leave.
+    """
+    await uow.execute(HOLD_THREADS, lane_id, ids)
+    gone = await uow.fetch(WITHDRAW, lane_id, ids)
+    if gone:
+        await uow.execute(MEND, [row["id"] for row in gone], [row["conversation_id"] for row in gone])
+        uow.signal(SIGNAL)
+    return [row["id"] for row in gone]
