@@ -23,7 +23,7 @@ class Auth(ApiModel):
 
 
 class InboxFilter(ApiModel):
-    """Of which conversations the inbox gets events. What is left out does not matter; dormant ones must be asked for."""
+    """Of which conversations the inbox gets events. What is left out does not matter; dormant ones are asked for."""
 
     status: list[Literal["queued", "assigned", "closed", "dormant"]] | None = None
     assigned_to: Literal["me", "none"] | UUID | None = None
