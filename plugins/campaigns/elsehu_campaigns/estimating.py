@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from elsehu_campaigns.limits import Days, limit_of, on
 from elsehu_campaigns.windows import Span, Window, end_of_day, local_day, opening
 
-MOST_DAYS = 3660
+TEN_YEARS = timedelta(days=3653)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def end_of(plan: Plan, messages: int, now: datetime, days: Days | None = None, u
     if messages <= 0:
         return now
     days, at = days or Days(), now
-    for _ in range(MOST_DAYS):
+    while at - now < TEN_YEARS:
         span = _span(plan, at)
         days = on(days, local_day(span.start, plan.zone), used)
         most = _most(plan, days, span, used)
