@@ -13,8 +13,10 @@ from elsehu.plugin import (
     Caller,
     Conflict,
     DomainError,
+    Invalid,
     Job,
     Kernel,
+    NotFound,
     PluginContext,
     Role,
     Row,
@@ -90,7 +92,7 @@ async def _answer(kernel: Kernel, config: CampaignSettings, said: Row) -> None:
     try:
         if said["at"] >= kernel.now() - ANSWERED_WITHIN:
             await send_message(kernel, caller, message, wait=0)
-    except Conflict as why:  # the window is closed, or the conversation, or the number is switched off
+    except (Conflict, Invalid, NotFound) as why:  # a closed window or conversation, a number that is switched off
         kernel.plugins.context(NAME).log("opt_out_not_answered", code=why.code)
     await kernel.db.execute(OWE, said["id"], False)
 
