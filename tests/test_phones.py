@@ -1,9 +1,11 @@
 """One person's number in all its spellings (Meta Cloud API reference, section 14.4)."""
 
+import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from elsehu import phones
 from elsehu.phones import canonical, parse_phone
 
 ONE_PERSON = [
@@ -46,3 +48,31 @@ TYPED = [
 @pytest.mark.parametrize(("typed", "region", "digits"), TYPED)
 def test_typed_numbers(typed: str, region: str | None, digits: str | None) -> None:
     assert parse_phone(typed, region) == digits
+
+
+REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
+CODES = sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
+DIGITS = st.text("0123456789", min_size=1, max_size=15)
+BRAZILIAN = st.from_regex(r"\A[1-9][0-9]9?[0-9]{8}\Z")
+INTERNATIONAL = st.builds("+{}{}".format, st.sampled_from(["", "0", *CODES]), DIGITS | BRAZILIAN)
+EXAMPLES = st.sampled_from(REGIONS).map(phonenumbers.example_number).filter(bool)
+WRITTEN = EXAMPLES.flatmap(
+    lambda number: st.sampled_from([phonenumbers.format_number(number, form) for form in (0, 1, 2)])
+)
+SIGNS = st.text(" ().-", max_size=2)
+
+
+@settings(max_examples=500)
+@given(INTERNATIONAL | DIGITS | BRAZILIAN | WRITTEN, st.sampled_from(["BR", "BR", None, *REGIONS]), SIGNS, SIGNS)
+def test_the_quick_way_finds_what_the_library_finds(number: str, region: str | None, before: str, within: str) -> None:
+    text = (before if region else "") + number[:5] + within + number[5:]
+    candidate = text.strip() if region or text.startswith("+") else "+" + text.strip()
+    quick = phones._plain(candidate, region)
+    assert quick is None or canonical(quick) == phones._parsed(candidate, region)
+
+
+@pytest.mark.parametrize(
+    "text", ["+5511999990001", "5511999990001", "(11) 99999-0001", "+55 48 9999-0001", "+12025550143"]
+)
+def test_what_people_mostly_write_is_quick(text: str) -> None:
+    assert phones._plain(text, "BR")
