@@ -86,7 +86,9 @@ from elsehu.kernel import Kernel, Runner
 from elsehu.media.receiving import ReceivedFile, receive_file
 from elsehu.messaging.contacts.consent import set_consents
 from elsehu.messaging.conversations.filters import Filters
+from elsehu.messaging.outbound.bulk import BulkMessage, queue_messages, withdraw
 from elsehu.messaging.outbound.drafts import Draft
+from elsehu.messaging.outbound.lanes import open_lane, steer_lane
 from elsehu.messaging.outbound.schemas import SendMessage
 from elsehu.messaging.outbound.sending import send as send_message
 from elsehu.migrating import run_sql
@@ -111,6 +113,7 @@ __all__ = [
     "ApiModel",
     "Audience",
     "Broken",
+    "BulkMessage",
     "ByteRange",
     "Cache",
     "Call",
@@ -223,11 +226,13 @@ __all__ = [
     "invalid",
     "isoformat",
     "new_id",
+    "open_lane",
     "open_sheet",
     "origin",
     "page_of",
     "parse_json",
     "parse_phone",
+    "queue_messages",
     "receive_file",
     "record_audit",
     "record_events",
@@ -235,6 +240,8 @@ __all__ = [
     "send_message",
     "serial",
     "set_consents",
+    "steer_lane",
     "to_e164",
     "utc_now",
+    "withdraw",
 ]
