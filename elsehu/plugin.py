@@ -84,6 +84,7 @@ from elsehu.instances.directory import Directory
 from elsehu.jobs import Job, enqueue
 from elsehu.kernel import Kernel, Runner
 from elsehu.media.receiving import ReceivedFile, receive_file
+from elsehu.messaging.contacts.bulk import ContactRow, upsert_contacts
 from elsehu.messaging.contacts.consent import set_consents
 from elsehu.messaging.conversations.filters import Filters
 from elsehu.messaging.outbound.bulk import BulkMessage, queue_messages, withdraw
@@ -124,6 +125,7 @@ __all__ = [
     "ConfigError",
     "Conflict",
     "ConsentChanged",
+    "ContactRow",
     "CustomerTyping",
     "Direction",
     "Directory",
@@ -242,6 +244,7 @@ __all__ = [
     "set_consents",
     "steer_lane",
     "to_e164",
+    "upsert_contacts",
     "utc_now",
     "withdraw",
 ]

@@ -68,6 +68,7 @@ class ContactRow:
     """What is told of one person, who has the phone `phone` (canonical digits, see `parse_phone`).
 
     What is empty says nothing: a contact keeps what it has. `tags` are added to its own, `custom` is laid over its own.
+    `name_if_none` names who has no name yet.
     """
 
     phone: str
@@ -75,6 +76,7 @@ class ContactRow:
     email: str | None = None
     tags: Sequence[str] = ()
     custom: Mapping[str, Any] = field(default_factory=dict)
+    name_if_none: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ class _Draft:
         """Take over what a row tells, and return what that came to."""
         tags = list(dict.fromkeys([*self.tags, *row.tags]))
         custom = {**self.custom, **{key: value for key, value in row.custom.items() if value not in ("", None)}}
-        told = (row.name or self.name, row.email or self.email, tags, custom, False)
+        told = (row.name or self.name or row.name_if_none, row.email or self.email, tags, custom, False)
         is_news = told != (self.name, self.email, self.tags, self.custom, self.is_archived)
         self.name, self.email, self.tags, self.custom, self.is_archived = told
         if self.is_new and not self.is_made:
