@@ -253,6 +253,15 @@ class RegistrationHooks:
         """Events for the socket (`elsehu.plugin.EventType`), told of by `elsehu.plugin.record_events`."""
         raise NotImplementedError
 
+    @hookspec
+    def register_after_restore(self) -> Sequence[Any]:
+        """Async functions of a unit of work (`elsehu.plugin.UnitOfWork`): run once in a restored backup.
+
+        A backup is the past: what it says is still to be done may have been done since. Stop what would do it again.
+        If one raises, the restoring fails.
+        """
+        raise NotImplementedError
+
 
 class NotificationHooks:
     """Told after commit, async, each plugin in order. `context` is the plugin's own; `data` has the REST shape.
