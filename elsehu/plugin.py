@@ -58,7 +58,7 @@ from elsehu.contracts.plugin import (
     PluginModel,
     ProviderSpec,
 )
-from elsehu.contracts.rules import Closing, Refusal
+from elsehu.contracts.rules import Candidate, Closing, Decision, Refusal, Snapshot, Waiting
 from elsehu.contracts.storage import ByteRange, StoredObject, check_key
 from elsehu.contracts.template import (
     ProviderTemplate,
@@ -67,7 +67,7 @@ from elsehu.contracts.template import (
     TemplateHeader,
     TemplateStatus,
 )
-from elsehu.contracts.user import Caller, Role
+from elsehu.contracts.user import Caller, Queue, Role, Scope
 from elsehu.contracts.webhook import Accepted, Challenge, WebhookRequest
 from elsehu.db import DIALECT, Row, UnitOfWork
 from elsehu.events import Change
@@ -88,10 +88,12 @@ from elsehu.messaging.contacts.bulk import ContactRow, upsert_contacts
 from elsehu.messaging.contacts.consent import set_consents
 from elsehu.messaging.conversations.filters import Filters
 from elsehu.messaging.outbound.bulk import BulkMessage, queue_messages, withdraw
+from elsehu.messaging.outbound.contents import Location
 from elsehu.messaging.outbound.drafts import Draft
 from elsehu.messaging.outbound.lanes import open_lane, steer_lane
 from elsehu.messaging.outbound.schemas import SendMessage
 from elsehu.messaging.outbound.sending import send as send_message
+from elsehu.messaging.templates.bulk import BulkDrafter, TemplateContent, bulk_drafter
 from elsehu.migrating import run_sql
 from elsehu.phones import canonical, digits_of, parse_phone, to_e164
 from elsehu.realtime.registry import Audience, EventType, Rendered
@@ -114,11 +116,13 @@ __all__ = [
     "ApiModel",
     "Audience",
     "Broken",
+    "BulkDrafter",
     "BulkMessage",
     "ByteRange",
     "Cache",
     "Call",
     "Caller",
+    "Candidate",
     "Challenge",
     "Change",
     "Closing",
@@ -127,6 +131,7 @@ __all__ = [
     "ConsentChanged",
     "ContactRow",
     "CustomerTyping",
+    "Decision",
     "Direction",
     "Directory",
     "DomainError",
@@ -153,6 +158,7 @@ __all__ = [
     "Job",
     "Kernel",
     "Kind",
+    "Location",
     "Malformed",
     "Mark",
     "Meaning",
@@ -181,6 +187,7 @@ __all__ = [
     "ProviderError",
     "ProviderSpec",
     "ProviderTemplate",
+    "Queue",
     "Quoted",
     "ReactionChanged",
     "ReceivedFile",
@@ -191,11 +198,13 @@ __all__ = [
     "Role",
     "Row",
     "Runner",
+    "Scope",
     "SendMessage",
     "Sent",
     "Sheet",
     "SheetLimits",
     "SheetRow",
+    "Snapshot",
     "Status",
     "StatusChanged",
     "StoredObject",
@@ -203,6 +212,7 @@ __all__ = [
     "TemplateButton",
     "TemplateCategory",
     "TemplateChanged",
+    "TemplateContent",
     "TemplateHeader",
     "TemplateStatus",
     "TooLarge",
@@ -212,9 +222,11 @@ __all__ = [
     "UnitOfWork",
     "UnsupportedMedia",
     "Upload",
+    "Waiting",
     "WebhookRejected",
     "WebhookRequest",
     "aware_time",
+    "bulk_drafter",
     "canonical",
     "check_key",
     "csv_lines",

@@ -40,7 +40,7 @@ def needless(template: ProviderTemplate, given: TemplateValues) -> list[str]:
 
 def problems(template: ProviderTemplate, given: TemplateMessage) -> list[FieldError]:
     """Return what keeps a template from being sent with what is given (paths as in `POST /api/messages/send`)."""
-    found = [*_unfilled(template, given), *_unfit(template, given), *_header(template, given)]
+    found = [*_unfilled(template, given), *_unfit(template, given), *header_problems(template, given)]
     return [FieldError(f"template.{one.field}", one.message) for one in found]
 
 
@@ -93,7 +93,8 @@ def _problem(kind: str, value: str) -> str | None:
     return f"may have at most {longest} characters" if len(value) > longest else None
 
 
-def _header(template: ProviderTemplate, given: TemplateMessage) -> Iterator[FieldError]:
+def header_problems(template: ProviderTemplate, given: TemplateMessage) -> Iterator[FieldError]:
+    """Yield what is wrong with the file, or the place, that is given for a header."""
     shown = template.header.format if template.header else None
     if shown in FILES and given.header_media_id is None:
         yield FieldError("headerMediaId", f"is needed: the header of this template shows a file ({shown})")

@@ -5,6 +5,7 @@ file with the rest as its caption.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -25,28 +26,68 @@ from elsehu.messaging.templates.stored import template_of
 from elsehu.messaging.templates.variables import names_in
 
 
+@dataclass(frozen=True, slots=True)
+class Sendable:
+    """A template that may be sent from a number of the provider of `spec`: as such, or (`as_text`) as a text."""
+
+    id: UUID
+    template: ProviderTemplate
+    spec: ProviderSpec
+    as_text: bool
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of message that it becomes."""
+        if not self.as_text:
+            return Kind.TEMPLATE
+        header = self.template.header
+        return Kind(header.format) if header and header.format in FILES else Kind.TEXT
+
+    @property
+    def kind_of_file(self) -> Kind | None:
+        """What its header's file is sent as; None where it shows none."""
+        header = self.template.header
+        return Kind(header.format) if header and header.format in FILES else None
+
+
 async def prepare(kernel: Kernel, context: Mapping[str, Any], request: TemplateMessage) -> Draft:
     """Return the draft of a template for the conversation of `context` (`instance_id`, `provider`).
 
     Whether its header's file may be sent is for the caller to check. Raises NotFound, Conflict
     `template_not_approved`, and Invalid.
     """
-    row = await one(kernel.db, request.template_id)
+    sendable = await find_sendable(kernel, context["instance_id"], context["provider"], request.template_id)
+    return draft_of(sendable, request)
+
+
+async def find_sendable(kernel: Kernel, instance_id: UUID, provider: str, template_id: UUID) -> Sendable:
+    """Return a template that may be sent from a number. Raises NotFound, Conflict, and Invalid for one that may not."""
+    row = await one(kernel.db, template_id)
     template = template_of(row)
-    _require_sendable(row, template, context)
-    _require_none(problems(template, request))
-    if is_our_own(kernel, row, context["provider"]):
-        spec = kernel.plugins.spec(context["provider"])
-        assert spec is not None
-        return _as_text(spec, row["id"], template, request)
-    _require_none(too_long(template, request))
-    text = render(template, request).text
-    payload = payload_of(row["id"], template, request)
-    return Draft(Kind.TEMPLATE, text, payload, request.header_media_id, template_id=row["id"])
+    _require_sendable(row, template, instance_id)
+    spec = kernel.plugins.spec(provider)
+    assert spec is not None
+    sendable = Sendable(row["id"], template, spec, is_our_own(kernel, row, provider))
+    limits.require_kind(sendable.kind, spec)
+    return sendable
 
 
-def _require_sendable(row: Row, template: ProviderTemplate, context: Mapping[str, Any]) -> None:
-    if row["instance_id"] not in (None, context["instance_id"]):
+def draft_of(sendable: Sendable, given: TemplateMessage) -> Draft:
+    """Return the message that a template becomes with what is `given`. Looks nothing up. Raises Invalid."""
+    template = sendable.template
+    _require_none(problems(template, given))
+    text = render(template, given).text
+    if sendable.as_text:
+        _require_none(_too_long_a_text(sendable, text))
+        payload = None
+    else:
+        _require_none(too_long(template, given))
+        payload = payload_of(sendable.id, template, given)
+    return Draft(sendable.kind, text, payload, given.header_media_id, template_id=sendable.id)
+
+
+def _require_sendable(row: Row, template: ProviderTemplate, instance_id: UUID) -> None:
+    if row["instance_id"] not in (None, instance_id):
         problem = FieldError("template.templateId", "is a template of another number; see GET /api/templates")
         raise Invalid("template_of_another_number", "Choose a template of this number, or our own.", errors=[problem])
     if not template.supported:
@@ -93,13 +134,9 @@ def _parameters(template: ProviderTemplate, text: str, values: Mapping[str, str]
     return [{"name": name if template.named else None, "text": values[name]} for name in names_in(text)]
 
 
-def _as_text(spec: ProviderSpec, template_id: UUID, template: ProviderTemplate, given: TemplateMessage) -> Draft:
-    """Return the draft of one of our own templates: a text, or a file with a caption."""
-    kind = Kind(template.header.format) if template.header and template.header.format in FILES else Kind.TEXT
-    limits.require_kind(kind, spec)
-    text = render(template, given).text
-    most = spec.max_caption if kind in MEDIA_KINDS else spec.max_text
-    if len(text) > most:
-        message = f"make a text of {len(text)} characters; {spec.name} takes {most}"
-        _require_none([FieldError("template.variables", message)])
-    return Draft(kind, text, None, given.header_media_id, template_id=template_id)
+def _too_long_a_text(sendable: Sendable, text: str) -> list[FieldError]:
+    most = sendable.spec.max_caption if sendable.kind in MEDIA_KINDS else sendable.spec.max_text
+    if len(text) <= most:
+        return []
+    message = f"make a text of {len(text)} characters; {sendable.spec.name} takes {most}"
+    return [FieldError("template.variables", message)]
