@@ -14,8 +14,8 @@ PAGE = 1_000
 
 PROBLEM = """
     CASE WHEN r.phone IS NULL THEN 'invalid_number' WHEN r.same_as IS NOT NULL THEN 'duplicate'
-         WHEN r.phone IN (SELECT c.phone FROM public_contacts c
-                          WHERE c.opted_out_at IS NOT NULL AND c.merged_into IS NULL AND c.phone IS NOT NULL)
+         WHEN r.phone IN (SELECT p.phone FROM public_contacts c JOIN public_phones p ON p.contact_id = c.id
+                          WHERE c.opted_out_at IS NOT NULL)
          THEN 'opted_out' END
 """
 COUNT = f"""
