@@ -10,8 +10,9 @@ import uvicorn
 from starlette.applications import Starlette
 
 from elsehu.kernel import Kernel
+from elsehu.plugins import load_plugins
 from elsehu.realtime.serving import socket_options
-from elsehu.settings import RealtimeSettings
+from elsehu.settings import RealtimeSettings, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,21 @@ async def running_server(
         await task
 
 
+@asynccontextmanager
+async def running_web(settings: Settings) -> AsyncIterator[RunningServer]:
+    """Serve the whole of Elsehu's web process on loopback; its own address is its public URL."""
+    from elsehu.app import create_app
+
+    listening = listen_on_loopback()
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    own = settings.model_copy(update={"public_url": url})
+    async with running_server(create_app(own, load_plugins(own)), listening, own.realtime) as running:
+        yield running
+
+
 def listen_on_loopback(port: int = 0) -> socket.socket:
     """Return a listening TCP socket on 127.0.0.1 (a free port where `port` is 0)."""
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind(("127.0.0.1", port))
     listening.listen(2048)

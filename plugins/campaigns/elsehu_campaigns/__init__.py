@@ -1,14 +1,30 @@
 """Bulk sending: paced, stoppable, and each recipient's fate told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
 
-from elsehu.plugin import Job, Operation, PluginInfo, hookimpl
-from elsehu_campaigns import opt_out
+import click
+
+from elsehu.plugin import EventType, Job, Kernel, Operation, PluginInfo, hookimpl
+from elsehu_campaigns import jobs, opt_out, realtime, routes
+from elsehu_campaigns.cli import campaign_group
 from elsehu_campaigns.config import NAME, CampaignSettings
 from elsehu_campaigns.files import routes as files
 from elsehu_campaigns.opt_out import message_received
 
-__all__ = ["message_received", "plugin_info", "register_jobs", "register_routes", "register_tables"]
+HELD = "SELECT EXISTS (SELECT FROM campaigns WHERE state = 'running' AND hold_reason IS NOT NULL AND instance_id = $1)"
+
+__all__ = [
+    "instance_updated",
+    "message_received",
+    "plugin_info",
+    "register_commands",
+    "register_events",
+    "register_jobs",
+    "register_routes",
+    "register_tables",
+]
 
 
 @hookimpl
@@ -26,10 +42,29 @@ def register_tables() -> Sequence[str]:
 @hookimpl
 def register_routes() -> Sequence[Operation]:
     """Serve lists and campaigns."""
-    return [*files.OPERATIONS]
+    return [*files.OPERATIONS, *routes.OPERATIONS]
 
 
 @hookimpl
 def register_jobs() -> Sequence[Job]:
     """Run what nobody waits for."""
-    return [*files.JOBS, *opt_out.JOBS]
+    return [*jobs.JOBS, *files.JOBS, *opt_out.JOBS]
+
+
+@hookimpl
+def register_events() -> Sequence[EventType]:
+    """Tell how campaigns come along."""
+    return realtime.EVENT_TYPES
+
+
+@hookimpl
+def register_commands() -> Sequence[click.Command]:
+    """Offer the emergency brake on the command line."""
+    return [campaign_group]
+
+
+@hookimpl
+async def instance_updated(kernel: Kernel, data: Mapping[str, Any]) -> None:
+    """Let campaigns that were held by their number go on as soon as it is connected."""
+    if data["status"] == "connected" and await kernel.db.fetch_value(HELD, UUID(data["id"])):
+        await jobs.wake(kernel)

@@ -1,7 +1,7 @@
 """When messages may leave: the sending window and local days, as instants. Pure, and right on days of clock changes.
 
-A day's window goes from the first instant at which the clock there shows `start` (or has jumped over it) to the first at
-which it shows `end`. So an hour that comes twice is sent in once, and one that is left out is missed by nobody.
+A day's window goes from the first instant at which the clock there shows `start` (or has jumped over it) to the first
+at which it shows `end`. So an hour that comes twice is sent in once, and one that is left out is missed by nobody.
 """
 
 from collections.abc import Iterator, Mapping
