@@ -24,7 +24,7 @@ from elsehu.contracts.instance import Instance, InstanceReport, Pairing
 from elsehu.contracts.message import Identity
 from elsehu.contracts.outbound import OutboundMessage, Quoted, Sent
 from elsehu.contracts.plugin import PluginContext, PluginInfo
-from elsehu.contracts.rules import Closing, Refusal
+from elsehu.contracts.rules import Closing, Decision, Refusal, Snapshot
 from elsehu.contracts.storage import ByteRange, StoredObject
 from elsehu.contracts.template import ProviderTemplate
 from elsehu.contracts.webhook import Accepted, Challenge, WebhookRequest
@@ -222,6 +222,15 @@ class RuleHooks:
     @hookspec(firstresult=True)
     def tabulation_rules(self, context: PluginContext, closing: Closing) -> Refusal | None:
         """Refuse the closing of a conversation, naming the fields at fault; None to let it pass."""
+        raise NotImplementedError
+
+    @hookspec(firstresult=True)
+    def choose_operator(self, context: PluginContext, snapshot: Snapshot) -> Decision | None:
+        """Say who gets a waiting conversation, and why; None to leave it to the next rule, or to wait.
+
+        Asked only where `[desk] assignment` names the plugin, for the oldest conversation of each queue. Only one of
+        `snapshot.free` gets it, whatever is decided. While the oldest waits, so do those behind it.
+        """
         raise NotImplementedError
 
 

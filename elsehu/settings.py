@@ -20,6 +20,7 @@ from pydantic import (
     IPvAnyNetwork,
     PrivateAttr,
     SecretStr,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -199,9 +200,27 @@ class HttpClientSettings(Group):
 
 
 class DeskSettings(Group):
-    """`[desk]`: who sees what."""
+    """`[desk]`: who sees what, who is given what, and what is closed by itself."""
 
     operators_see_all: bool = False
+    assignment: str = "off"
+    capacity: int = Field(5, ge=0)
+    sticky_hours: float | None = Field(None, gt=0)
+    offline_minutes: float | None = Field(None, ge=1)
+    close_stale_hours: float | None = Field(None, gt=0)
+    close_stale_tabulation: str | None = None
+
+    @model_validator(mode="after")
+    def _names_a_tabulation(self) -> "DeskSettings":
+        if self.close_stale_hours is not None and not self.close_stale_tabulation:
+            raise ValueError("close_stale_hours needs close_stale_tabulation, the name of an active tabulation")
+        return self
+
+    @property
+    def assignment_rules(self) -> tuple[str, ...]:
+        """The names of the rules that give conversations away, in the order in which they are asked."""
+        names = [name.strip() for name in self.assignment.split(",")]
+        return tuple(name for name in names if name and name != "off")
 
 
 class BusinessHoursSettings(Group):

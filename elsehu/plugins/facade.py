@@ -15,7 +15,7 @@ from elsehu.contracts.instance import Instance, InstanceReport, Pairing
 from elsehu.contracts.message import Identity
 from elsehu.contracts.outbound import OutboundMessage, Quoted, Sent
 from elsehu.contracts.plugin import Cache, Forgetful, PluginContext, PluginInfo, ProviderSpec
-from elsehu.contracts.rules import Closing, Refusal
+from elsehu.contracts.rules import Closing, Decision, Refusal, Snapshot
 from elsehu.contracts.storage import ByteRange, StoredObject
 from elsehu.contracts.template import ProviderTemplate
 from elsehu.contracts.webhook import Accepted, Challenge, WebhookRequest
@@ -234,6 +234,13 @@ class Plugins:
             refusal: Refusal | None = _call(plugin, "tabulation_rules", closing=closing)
             if refusal is not None:
                 return refusal
+        return None
+
+    def choose_operator(self, name: str, snapshot: Snapshot) -> Decision | None:
+        """Return whom the plugin `name` chooses for a waiting conversation, or None."""
+        for plugin in self._implementing("choose_operator"):
+            if plugin.info.name == name:
+                return _call(plugin, "choose_operator", snapshot=snapshot)  # type: ignore[no-any-return]
         return None
 
     # Registration ------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from elsehu import hookspecs
 from elsehu.clock import utc_now
 from elsehu.contracts.errors import ConfigError
 from elsehu.contracts.plugin import HOOK_API, PluginContext, PluginInfo
+from elsehu.contracts.rules import BUILT_IN_ASSIGNMENT
 from elsehu.environment import perhaps
 from elsehu.plugins.facade import Plugin, Plugins
 from elsehu.settings import Settings
@@ -61,6 +62,7 @@ def load_plugins(settings: Settings, found: Mapping[str, Sequence[EntryPoint]] |
     _check_hooks(manager)
     _check_unique(loaded)
     _check_storage(loaded, settings.media.storage)
+    _check_assignment(loaded, settings)
     return Plugins(loaded, settings.media.storage)
 
 
@@ -219,6 +221,17 @@ def _check_unique(loaded: Sequence[Plugin]) -> None:
                     "Enable only one of them in [plugins] enabled.",
                 )
             owners[name] = plugin.info.name
+
+
+def _check_assignment(loaded: Sequence[Plugin], settings: Settings) -> None:
+    known = [*BUILT_IN_ASSIGNMENT, *(plugin.info.name for plugin in loaded if plugin.implements("choose_operator"))]
+    for name in settings.desk.assignment_rules:
+        if name not in known:
+            raise _refuse(
+                "assignment_not_found",
+                f"{settings.file_name}: [desk] assignment names {name!r}, which is no rule{perhaps(name, known)} "
+                f"Choose off, or of these: {', '.join(known)}; or add the plugin to [plugins] enabled.",
+            )
 
 
 def _check_storage(loaded: Sequence[Plugin], chosen: str) -> None:
