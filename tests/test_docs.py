@@ -12,6 +12,9 @@ from typing import Any
 
 from elsehu import hookspecs
 from elsehu.contracts import errors, inbound, instance, outbound, plugin, rules, template, webhook
+from elsehu.ids import new_id
+from elsehu.kernel import Kernel
+from elsehu.plugin import ContactRow, upsert_contacts
 from elsehu.plugins import installed, load_plugins
 from elsehu.settings import Settings
 from elsehu.testing.provider_suite import CHECKS, ProviderConformance
@@ -64,6 +67,50 @@ def test_what_the_guide_registers_can_be_registered() -> None:
     assert (operation.path, operation.creates) == ("/api/pigeon/lofts", True)
     [(_, job)] = plugins.registered("register_jobs")
     assert job.name == "pigeon.feed"
+    [(_, event)] = plugins.registered("register_events")
+    assert event.name == "pigeon:loft"
+
+
+async def test_what_the_guide_sends_in_bulk_is_queued_and_withdrawn(kernel: Kernel) -> None:
+    [code] = [block for block in guide.code_blocks() if "queue_messages" in block]
+    shown: dict[str, Any] = {}
+    exec(compile(code, str(guide.GUIDE), "exec"), shown)
+    instance_id = new_id()
+    sealed = kernel.secrets.encrypt(b"{}")
+    await kernel.db.execute(
+        "INSERT INTO service_instances (id, name, provider, status, credentials, state, webhook_secret, settings) "
+        "VALUES ($1, 'loft', 'sandbox', 'connected', $2, $2, $2, '{}')",
+        instance_id,
+        sealed,
+    )
+    async with kernel.db.transaction() as uow:
+        rows = [ContactRow(f"551198888000{place}", name=f"Ana {place}") for place in range(3)]
+        people = [one.contact_id for one in await upsert_contacts(uow, rows)]
+    ids = [new_id() for _ in people]
+    variables: list[dict[str, str]] = [
+        {"name": "Ana", "when": "today"},
+        {"name": "Bia"},
+        {"name": "Eva", "when": "now"},
+    ]
+    lane_id = await shown["make_lane"](kernel, instance_id)
+    rows_of = list(zip(ids, people, variables, strict=True))
+    assert await shown["announce"](kernel, instance_id, lane_id, rows_of) == {ids[1]: ["when"]}
+    again = await shown["announce"](kernel, instance_id, lane_id, rows_of)
+    assert again == {ids[1]: ["when"], ids[0]: "already_queued", ids[2]: "already_queued"}
+    texts = await kernel.db.fetch("SELECT text FROM public_messages WHERE lane_id = $1 ORDER BY seq", lane_id)
+    assert [row["text"] for row in texts] == [
+        f"Dear {one}, your pigeon lands {at}." for one, at in (("Ana", "today"), ("Eva", "now"))
+    ]
+    assert set(await shown["stop"](kernel, lane_id)) == {ids[0], ids[2]}
+    assert not await kernel.db.fetch("SELECT 1 FROM public_messages")
+
+
+async def test_every_column_that_plugins_may_read_is_in_the_guide(kernel: Kernel) -> None:
+    sql = "SELECT table_name AS view, column_name AS name FROM information_schema.columns WHERE table_name ~ '^public_'"
+    rows = await kernel.db.fetch(sql)
+    lines = dict(re.findall(r"^\| `(public_\w+)` \| (.*)$", TEXT, re.MULTILINE))
+    assert {row["view"] for row in rows} == set(lines)
+    assert [row["name"] for row in rows if f"`{row['name']}`" not in lines[row["view"]]] == []
 
 
 def test_every_hook_is_in_the_guide() -> None:
