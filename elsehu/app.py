@@ -25,7 +25,7 @@ from elsehu.instances.watch import Watch
 from elsehu.kernel import Kernel, open_kernel
 from elsehu.media.fetcher import Fetcher
 from elsehu.media.routes import OPERATIONS as MEDIA
-from elsehu.messaging.contacts.erasing import Erasers
+from elsehu.messaging.contacts.data import Keepers
 from elsehu.messaging.conversations.reading import ReadReceipts
 from elsehu.messaging.conversations.typing import TypingNotices
 from elsehu.messaging.inbound.history import History
@@ -108,7 +108,7 @@ def provide_parts(kernel: Kernel, registry: Registry) -> dict[str, Run]:
     ingest = kernel.provide(Ingest, Ingest(kernel))
     history = kernel.provide(History, History(kernel, ingest))
     kernel.provide(Verdicts, Verdicts(kernel))
-    kernel.provide(Erasers, Erasers([timeline.erase]))
+    kernel.provide(Keepers, Keepers([timeline.CONTACT_DATA]))
     hub = kernel.provide(Hub, Hub(kernel, registry))
     tasks: dict[str, Run] = {
         "identity": identity.run,

@@ -263,6 +263,11 @@ class RegistrationHooks:
         raise NotImplementedError
 
     @hookspec
+    def register_contact_data(self) -> Sequence[Any]:
+        """What you keep of contacts (`elsehu.plugin.ContactData`): handed out and erased when a contact asks for it."""
+        raise NotImplementedError
+
+    @hookspec
     def register_after_restore(self) -> Sequence[Any]:
         """Async functions of a unit of work (`elsehu.plugin.UnitOfWork`): run once in a restored backup.
 

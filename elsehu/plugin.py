@@ -86,6 +86,7 @@ from elsehu.kernel import Kernel, Runner
 from elsehu.media.receiving import ReceivedFile, receive_file
 from elsehu.messaging.contacts.bulk import ContactRow, upsert_contacts
 from elsehu.messaging.contacts.consent import set_consents
+from elsehu.messaging.contacts.data import ContactData, Person
 from elsehu.messaging.conversations.filters import Filters
 from elsehu.messaging.outbound.bulk import BulkMessage, queue_messages, withdraw
 from elsehu.messaging.outbound.contents import Location
@@ -129,6 +130,7 @@ __all__ = [
     "ConfigError",
     "Conflict",
     "ConsentChanged",
+    "ContactData",
     "ContactRow",
     "CustomerTyping",
     "Decision",
@@ -181,6 +183,7 @@ __all__ = [
     "PairLimit",
     "Pairing",
     "PermissionDenied",
+    "Person",
     "PluginContext",
     "PluginInfo",
     "PluginModel",

@@ -1,6 +1,6 @@
 """What happened to a conversation at the desk: written with the change itself, shown newest first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +11,14 @@ from elsehu.contracts.user import Caller
 from elsehu.db import Row, UnitOfWork
 from elsehu.http.pages import decode_cursor, page_of, serial
 from elsehu.kernel import Kernel
+from elsehu.messaging.contacts.data import ContactData, Person
 
 RECORD = """
-INSERT INTO conversation_timeline (conversation_id, action, actor_id, actor_name, details)
-VALUES ($1, $2, $3, $4, $5::jsonb) RETURNING id, action, actor_id, actor_name, details, at
+INSERT INTO conversation_timeline (conversation_id, action, actor_id, actor_name, details, at)
+VALUES ($1, $2, $3, $4, $5::jsonb, clock_timestamp()) RETURNING id, action, actor_id, actor_name, details, at
 """
+"""Each step at its own time, not its transaction's: that may have begun before the step that it had to wait for."""
+
 PAGE = """
 WITH RECURSIVE whole AS (
     SELECT $1::uuid AS id UNION SELECT v.id FROM whole JOIN conversations v ON v.merged_into = whole.id
@@ -26,6 +29,10 @@ WHERE t.id < $2 ORDER BY t.id DESC LIMIT $3
 """
 """With the steps of conversations that became part of this one."""
 
+EXPORT = """
+SELECT id, conversation_id, action, actor_id, actor_name, details, at FROM conversation_timeline
+WHERE conversation_id = ANY($1::uuid[]) ORDER BY id
+"""
 ERASE = """
 UPDATE conversation_timeline SET details = details::jsonb - ARRAY['text', 'reason', 'notes', 'fields', 'tags']
 WHERE conversation_id = ANY($1::uuid[])
@@ -61,6 +68,15 @@ async def page(kernel: Kernel, conversation_id: UUID, limit: int, cursor: str | 
     return page_of(rows, limit, lambda row: (row["id"],), entry_view)
 
 
-async def erase(uow: UnitOfWork, conversation_ids: Sequence[UUID]) -> None:
+async def erase(uow: UnitOfWork, person: Person) -> None:
     """Take out what people wrote about an erased contact; who worked on it and when stays."""
-    await uow.execute(ERASE, conversation_ids)
+    await uow.execute(ERASE, person.conversation_ids)
+
+
+async def export(uow: UnitOfWork, person: Person) -> list[dict[str, Any]]:
+    """Return the timelines of all the contact's conversations, oldest entry first."""
+    rows = await uow.fetch(EXPORT, person.conversation_ids)
+    return [{**entry_view(row), "conversationId": str(row["conversation_id"])} for row in rows]
+
+
+CONTACT_DATA = ContactData("timeline", erase, export)

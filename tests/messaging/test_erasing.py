@@ -1,6 +1,9 @@
 """Erasing a contact: nothing that it said or was called is left in the tables, and it may write again."""
 
+import json
+import zipfile
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 from uuid import UUID
 
@@ -15,17 +18,12 @@ from elsehu.testing.serving import RunningServer
 
 MARIA = "5511988887777"
 SECRETS = ("zyxmaria", "zyxsilva", MARIA, "zyxwords", "zyxnote", "zyxtag", "zyxfield", "zyxreason", "zyxfile")
-TABLES = (
-    "contacts",
-    "contact_identities",
-    "conversations",
-    "messages",
-    "message_reactions",
-    "waiting_updates",
-    "conversation_timeline",
-    "media_files",
-    "events",
-    "audit_log",
+TABLES = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+RAW = (
+    "INSERT INTO webhook_events (provider, instance_id, event_name, body) VALUES ('sandbox', $1, 'message', $2::jsonb)"
+)
+DEAD = (
+    "INSERT INTO dead_letters (provider, instance_id, error, item) VALUES ('sandbox', $1, 'no such thing', $2::jsonb)"
 )
 
 
@@ -38,6 +36,10 @@ async def told_everything(server: RunningServer, admin: ApiClient, number: UUID)
     """Have a customer leave traces everywhere; return the ids of contact and conversation."""
     picture = MediaContent(mime_type="text/plain", data=b"zyxwords in a file", file_name="zyxfile.txt")
     conversation = await customer_writes(server, number, MARIA, "zyxwords", sender_name="zyxmaria")
+    for spelled in (MARIA, MARIA[:4] + MARIA[5:]):
+        body = f'{{"from": "{spelled}@s.whatsapp.net", "pushName": "zyxmaria", "text": "zyxwords"}}'
+        for sql in (RAW, DEAD):
+            await server.kernel.db.execute(sql, number, body)
     await customer_writes(server, number, MARIA, "zyxwords", kind=Kind.DOCUMENT, media=picture)
     await customer_writes(server, number, MARIA, "zyxwords", payload={"a": "zyxwords"}, author_name="zyxmaria")
     path = f"/api/conversations/{conversation}"
@@ -60,7 +62,7 @@ async def told_everything(server: RunningServer, admin: ApiClient, number: UUID)
 async def traces(server: RunningServer) -> set[tuple[str, str]]:
     """Return in which tables which secrets are found."""
     found = set()
-    for table in TABLES:
+    for table in [row["relname"] for row in await server.kernel.db.fetch(TABLES)]:
         rows = await server.kernel.db.fetch(f"SELECT t::text AS text FROM {table} t")
         found |= {(table, secret) for secret in SECRETS for row in rows if secret in row["text"]}
     return found
@@ -70,6 +72,8 @@ async def test_nothing_is_left(server: RunningServer, admin: ApiClient, number: 
     contact, conversation = await told_everything(server, admin, number)
     before = {table for table, _ in await traces(server)}
     assert before >= {
+        "webhook_events",
+        "dead_letters",
         "contacts",
         "contact_identities",
         "conversations",
@@ -97,8 +101,43 @@ async def test_nothing_is_left(server: RunningServer, admin: ApiClient, number: 
     assert [(one["tabulation"]["name"], one["lastMessage"]["preview"]) for one in listed] == [("Resolved", None)]
     history = (await admin.get(f"/api/conversations/{conversation}/history")).json()["items"]
     assert [entry["action"] for entry in history] == ["closed", "transferred", "tags", "note", "assigned"]
-    assert await server.kernel.db.fetch_value("SELECT count(*) FROM unclaimed_objects WHERE doomed") == 1
+    kept = server.kernel.settings.data_dir / "plugins" / "storage_local"
+    stored = [one for one in kept.rglob("*") if one.is_file()]
+    assert not [one for one in stored if b"zyx" in one.read_bytes()]
     assert (await admin.delete(f"/api/contacts/{contact}?erase=true")).status_code == 204
+
+
+async def test_what_others_said_stays(server: RunningServer, admin: ApiClient, number: UUID) -> None:
+    contact, _ = await told_everything(server, admin, number)
+    await server.kernel.db.execute(RAW, number, '{"from": "5511977776666@s.whatsapp.net", "text": "from Joana"}')
+    joana = await customer_writes(server, number, "5511977776666", "from Joana", sender_name="Joana")
+    await admin.delete(f"/api/contacts/{contact}?erase=true")
+    assert (
+        await server.kernel.db.fetch_value("SELECT count(*) FROM webhook_events WHERE body::text LIKE '%Joana%'") == 1
+    )
+    messages = (await admin.get(f"/api/messages/conversation/{joana}")).json()["items"]
+    assert [one["text"] for one in messages] == ["from Joana"]
+
+
+async def test_all_that_is_kept_is_handed_out(
+    server: RunningServer, admin: ApiClient, operator: ApiClient, number: UUID
+) -> None:
+    contact, conversation = await told_everything(server, admin, number)
+    await customer_writes(server, number, "5511977776666", "from somebody else")
+    assert (await operator.get(f"/api/contacts/{contact}/export")).status_code == 403
+    answer = await admin.get(f"/api/contacts/{contact}/export")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
+    with zipfile.ZipFile(BytesIO(answer.content)) as archive:
+        texts = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert json.loads(texts["contact.json"])["name"] == "zyxsilva"
+    assert [one["id"] for one in json.loads(texts["conversations.json"])] == [conversation]
+    messages = [json.loads(line) for line in texts[f"messages/{conversation}.jsonl"].splitlines()]
+    assert [one["text"] for one in messages].count("zyxwords") == 4
+    assert "zyxnote" in texts["timeline.json"]
+    assert "zyxwords in a file" in [text for name, text in texts.items() if name.startswith("media/")]
+    assert json.loads(texts["missing.json"]) == []
+    assert "from somebody else" not in "".join(texts.values())
+    assert await server.kernel.db.fetch_value("SELECT count(*) FROM audit_log WHERE action = 'contact_exported'") == 1
 
 
 async def test_who_writes_again_is_new(server: RunningServer, admin: ApiClient, number: UUID) -> None:

@@ -2,17 +2,18 @@
 
 Erased in one transaction: names, phone, e-mail, tags and own fields, every address that they have or had, what
 was said in all the contact's conversations (texts, payloads, previews, closing notes, reactions, what waited for
-those messages), and the files, whose bytes the next media sweep deletes. What other slices keep of the
-conversations is erased by their `Eraser`s, in the same transaction. Rows, times, statuses and tabulations stay, so
+those messages), and the files, whose bytes are deleted right after. What other slices and plugins keep is erased by
+their `ContactData`, in the same transaction. Rows, times, statuses and tabulations stay, so
 that reports do not change.
 
-Not erased here, and left to the coming work on data protection: raw webhook bodies and dead letters (the
-first go by themselves after `[webhooks] raw_event_days`), the providers' own ids of messages (some encode the
-number; they stay so that a repeated delivery is known), backups, what the provider and the customer's
-phone keep, and the memory that this person had opted out. Who writes again after that is a new contact.
+Raw webhooks and dead letters in which an address turns up are deleted.
+
+Not erased: the providers' own ids of messages (some encode the number; they stay so that a repeated delivery is
+known), backups, what the provider and the customer's phone keep, and the memory that this person had opted out. Who
+writes again after that is a new contact.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from elsehu.contracts.errors import Conflict
@@ -20,22 +21,36 @@ from elsehu.db import UnitOfWork
 from elsehu.events import SIGNAL
 from elsehu.kernel import Kernel
 from elsehu.media import retention
+from elsehu.messaging.contacts.data import Person, keepers
 from elsehu.messaging.contacts.editing import lock_addresses
 from elsehu.messaging.contacts.listing import kept_contact
 from elsehu.messaging.inbound.waiting import conversation_key
 
-Eraser = Callable[[UnitOfWork, Sequence[UUID]], Awaitable[None]]
-"""Erases what a slice keeps of conversations, by their ids."""
-
-
-class Erasers(tuple[Eraser, ...]):
-    """The process's erasers of other slices."""
-
-    __slots__ = ()
-
+SHORTEST_TRACE = 6
+"""What is shorter than any address would turn up by chance."""
+LONG_BRAZILIAN = 13
 
 LOCK_CONVERSATIONS = """
-SELECT id, status FROM conversations WHERE contact_id = $1 ORDER BY id FOR UPDATE
+SELECT id, status, instance_id FROM conversations WHERE contact_id = $1 ORDER BY id FOR UPDATE
+"""
+PERSON = """
+WITH RECURSIVE same AS (
+    SELECT $1::uuid AS id UNION SELECT c.id FROM same JOIN contacts c ON c.merged_into = same.id
+)
+SELECT (SELECT array_agg(id) FROM same) AS ids,
+       array(SELECT v.id FROM conversations v JOIN same ON v.contact_id = same.id) AS conversation_ids,
+       array(SELECT phone FROM contacts JOIN same USING (id) WHERE phone IS NOT NULL) AS phones,
+       array(SELECT value FROM contact_identities WHERE contact_id IN (SELECT id FROM same)
+             UNION SELECT address FROM contact_identities WHERE contact_id IN (SELECT id FROM same)
+             UNION SELECT value FROM identity_notes WHERE contact_id IN (SELECT id FROM same)) AS addresses
+"""
+FORGET_WEBHOOKS = """
+DELETE FROM webhook_events w USING unnest($2::text[]) AS trace
+WHERE (w.instance_id = ANY($1::uuid[]) OR w.instance_id IS NULL) AND strpos(w.body::text, trace) > 0
+"""
+FORGET_DEAD_LETTERS = """
+DELETE FROM dead_letters d USING unnest($1::text[]) AS trace
+WHERE strpos(d.item::text, trace) > 0 OR strpos(d.error, trace) > 0
 """
 ERASE_CONTACTS = """
 WITH RECURSIVE same AS (
@@ -92,7 +107,12 @@ async def erase(uow: UnitOfWork, kernel: Kernel, contact_id: UUID) -> UUID:
     if still_open:
         detail = "The contact has open conversations: see conversationIds. Close them first."
         raise Conflict("conversation_open", detail, conversationIds=still_open)
-    await _erase_conversations(uow, kernel, [row["id"] for row in rows])
+    person, traces = await person_of(uow, kept)
+    await _erase_conversations(uow, person.conversation_ids)
+    await uow.execute(FORGET_WEBHOOKS, list({row["instance_id"] for row in rows}), traces)
+    await uow.execute(FORGET_DEAD_LETTERS, traces)
+    for one in keepers(kernel):
+        await one.erase(uow, person)
     await uow.execute("DELETE FROM waiting_updates WHERE external_id = $1", conversation_key(kept))
     await uow.execute("DELETE FROM contact_identities WHERE contact_id = $1", kept)
     await uow.execute("DELETE FROM identity_notes WHERE contact_id = $1", kept)
@@ -100,14 +120,27 @@ async def erase(uow: UnitOfWork, kernel: Kernel, contact_id: UUID) -> UUID:
     return kept
 
 
-async def _erase_conversations(uow: UnitOfWork, kernel: Kernel, conversation_ids: Sequence[UUID]) -> None:
+async def person_of(uow: UnitOfWork, contact_id: UUID) -> tuple[Person, list[str]]:
+    """Return a kept contact as others know it, and every text by which a webhook may have named it."""
+    row = await uow.fetch_row(PERSON, contact_id)
+    assert row is not None
+    person = Person(row["ids"], row["phones"], row["conversation_ids"])
+    traces = {one for one in (*row["phones"], *row["addresses"]) if len(one) >= SHORTEST_TRACE}
+    return person, sorted(traces | {_without_ninth(one) for one in traces})
+
+
+def _without_ninth(digits: str) -> str:
+    """Return a Brazilian mobile number as providers also spell it; anything else as it is."""
+    has_ninth = digits.startswith("55") and len(digits) == LONG_BRAZILIAN and digits.isdecimal()
+    return digits[:4] + digits[5:] if has_ninth else digits
+
+
+async def _erase_conversations(uow: UnitOfWork, conversation_ids: Sequence[UUID]) -> None:
     await uow.execute(ERASE_WAITING, conversation_ids)
     await uow.execute(ERASE_REACTIONS, conversation_ids)
     files = [row["media_id"] for row in await uow.fetch(FILES, conversation_ids)]
     await uow.execute(ERASE_MESSAGES, conversation_ids)
     await retention.discard(uow, [row["id"] for row in await uow.fetch(UNUSED, files)])
     await uow.execute(ERASE_CONVERSATIONS, conversation_ids)
-    for eraser in kernel.parts.get(Erasers, ()):
-        await eraser(uow, conversation_ids)
     await uow.execute(TELL, conversation_ids)
     uow.signal(SIGNAL)

@@ -4,14 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from elsehu.contracts.errors import PermissionDenied
+import structlog
+from starlette.responses import Response, StreamingResponse
+
+from elsehu.contracts.errors import PermissionDenied, Unavailable
 from elsehu.contracts.user import Role
 from elsehu.db import UnitOfWork
 from elsehu.http.operations import ADMINS, Call, Operation
 from elsehu.http.schemas import NoQuery
 from elsehu.identity import audit
+from elsehu.media import retention
 from elsehu.messaging.contacts import editing as contact_editing
-from elsehu.messaging.contacts import erasing
+from elsehu.messaging.contacts import erasing, exporting
 from elsehu.messaging.contacts.listing import contact_page, get_contact, hold_contact
 from elsehu.messaging.inbound.retrying import retrying
 from elsehu.messaging.schemas import (
@@ -23,6 +27,8 @@ from elsehu.messaging.schemas import (
     ContactQuery,
     MergeContacts,
 )
+
+log = structlog.get_logger("elsehu.contacts")
 
 TAG = "contacts"
 ONE = "/api/contacts/{id}"
@@ -77,6 +83,20 @@ async def _erase(call: Call[None, ContactDeletion]) -> None:
         await audit.record(uow, call.caller, "contact_erased", subject, **audit.origin(call.request))
 
     await retrying(call.kernel, write)
+    try:
+        await retention.remove_orphans(call.kernel)
+    except Unavailable as error:
+        log.warning("erased_files_wait_for_sweep", code=error.code)
+
+
+async def export_contact(call: Call[None, NoQuery]) -> Response:
+    """Hand out everything that is kept of the contact: for the person that it is about."""
+    file = await exporting.exported(call.kernel, call.path_id())
+    async with call.transaction() as uow:
+        subject = f"contact:{call.path_id()}"
+        await audit.record(uow, call.caller, "contact_exported", subject, **audit.origin(call.request))
+    headers = {"Content-Disposition": f'attachment; filename="contact-{call.path_id()}.zip"'}
+    return StreamingResponse(exporting.chunks_of(file), headers=headers, media_type="application/zip")
 
 
 async def opt_out(call: Call[None, NoQuery]) -> View:
@@ -139,6 +159,10 @@ OPERATIONS: Sequence[Operation] = (
         TAG,
         query=ContactDeletion,
         refusals=(403, 404, 409),
+    ),
+    Operation(
+        "GET", ONE + "/export", export_contact, "Everything that is kept of a contact, as a ZIP", TAG, ADMINS,
+        answer_media_type="application/zip", refusals=(404,),
     ),
     Operation(
         "POST", ONE + "/opt-out", opt_out, "Record a refusal of campaigns", TAG, answer=ContactOut, refusals=(404,)
