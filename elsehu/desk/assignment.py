@@ -1,5 +1,6 @@
 """Who works on a conversation: taking it from the queue, handing it on, giving it back."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,18 +9,20 @@ from elsehu.contracts.errors import Conflict, FieldError, Invalid, PermissionDen
 from elsehu.contracts.user import Caller
 from elsehu.db import UnitOfWork
 from elsehu.desk import timeline
-from elsehu.desk.holding import Held, hold, require_open, tell
-from elsehu.events import Change
+from elsehu.desk.holding import Held, hold, require_open
+from elsehu.desk.people.teams import active_team
+from elsehu.desk.placing import enqueue, gave_back, give, team_of
 from elsehu.messaging.conversations.views import require_owner
 
 ACTIVE_USER = "SELECT id, name FROM users WHERE id = $1 AND is_active FOR SHARE"
-GIVE = """
-UPDATE conversations SET status = CASE WHEN $2::uuid IS NULL THEN 'queued' ELSE 'assigned' END,
-    assigned_to = $2, assigned_at = CASE WHEN $2::uuid IS NOT NULL THEN $3::timestamptz END,
-    opened_at = CASE WHEN status = 'dormant' THEN $3 ELSE opened_at END,
-    first_reply_at = CASE WHEN status <> 'dormant' THEN first_reply_at END
-WHERE id = $1
-"""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a conversation is handed on to: a user, a team, or (neither) the queue of its number."""
+
+    user_id: UUID | None = None
+    team_id: UUID | None = None
 
 
 def assignee(caller: Caller, user_id: UUID | None) -> UUID:
@@ -45,30 +48,39 @@ async def assign(uow: UnitOfWork, caller: Caller, conversation_id: UUID, user_id
     if held.assigned_to is not None:
         detail = f"{held.owner_name} has this conversation already. A supervisor can transfer it."
         raise Conflict("already_assigned", detail, assignedTo=held.owner)
-    await _give(uow, held, user_id, now)
+    await give(uow, held, user_id, now)
     await timeline.record(uow, caller, held.id, "assigned", {"to": user})
 
 
 async def transfer(
-    uow: UnitOfWork, caller: Caller, conversation_id: UUID, user_id: UUID | None, *, reason: str | None, now: datetime
+    uow: UnitOfWork, caller: Caller, conversation_id: UUID, target: Target, *, reason: str | None, now: datetime
 ) -> None:
-    """Hand a conversation on to an active user, or (None) to the queue.
+    """Hand a conversation on to an active user, to an active team, or to the queue of its number.
 
     Raises NotFound, Invalid, PermissionDenied and Conflict.
     """
-    user = None if user_id is None else await active_user(uow, user_id)
-    details = {"to": user, "reason": reason or None}
+    user = await active_user(uow, target.user_id) if target.user_id else None
+    team = await active_team(uow, target.team_id) if target.team_id else None
     held = await _movable(uow, caller, conversation_id)
-    if held.assigned_to != user_id or held.status == "dormant":
-        await _give(uow, held, user_id, now)
-        await timeline.record(uow, caller, held.id, "transferred", {"from": held.owner, **details})
+    if target.user_id is not None:
+        if held.assigned_to == target.user_id:
+            return
+        await give(uow, held, target.user_id, now)
+    else:
+        if held.status == "queued" and held.team_id == target.team_id:
+            return
+        await gave_back(uow, held)
+        await enqueue(uow, held, target.team_id, now)
+    details = {"from": held.owner, "to": user, **({"team": team} if team else {}), "reason": reason or None}
+    await timeline.record(uow, caller, held.id, "transferred", details)
 
 
 async def release(uow: UnitOfWork, caller: Caller, conversation_id: UUID, *, now: datetime) -> None:
-    """Give a conversation back to the queue. Raises NotFound, PermissionDenied and Conflict."""
+    """Give a conversation back to the queue that it came from. Raises NotFound, PermissionDenied and Conflict."""
     held = await _movable(uow, caller, conversation_id)
     if held.status != "queued":
-        await _give(uow, held, None, now)
+        await gave_back(uow, held)
+        await enqueue(uow, held, await team_of(uow, held), now)
         await timeline.record(uow, caller, held.id, "released", {"from": held.owner})
 
 
@@ -77,13 +89,6 @@ async def _movable(uow: UnitOfWork, caller: Caller, conversation_id: UUID) -> He
     require_owner(caller, held.assigned_to)
     require_open(held)
     return held
-
-
-async def _give(uow: UnitOfWork, held: Held, user_id: UUID | None, now: datetime) -> None:
-    await uow.execute(GIVE, held.id, user_id, now)
-    if held.status == "dormant":
-        await tell(uow, Change("conversation:new", held.id, held.id))
-    await tell(uow, held.moved())
 
 
 async def active_user(uow: UnitOfWork, user_id: UUID) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from elsehu.contracts.rules import Closing
 from elsehu.contracts.user import Caller
 from elsehu.db import UnitOfWork
 from elsehu.desk import timeline
+from elsehu.desk.assignment import active_user
 from elsehu.desk.holding import Held, hold, require_open, tell
+from elsehu.desk.placing import team_of
 from elsehu.desk.schemas import Close
 from elsehu.desk.tabulations import active_tabulation, unusable
 from elsehu.events import Change
@@ -34,7 +36,7 @@ SELECT id FROM conversations WHERE contact_id = $1 AND instance_id = $2 AND stat
 REOPEN = """
 UPDATE conversations SET status = CASE WHEN $2::uuid IS NULL THEN 'queued' ELSE 'assigned' END,
     assigned_to = $2, assigned_at = CASE WHEN $2::uuid IS NOT NULL THEN $3::timestamptz END,
-    closed_at = NULL, closed_by = NULL, tabulation_id = NULL, tabulation_name = NULL,
+    queued_at = $3, team_id = $4, closed_at = NULL, closed_by = NULL, tabulation_id = NULL, tabulation_name = NULL,
     closing_notes = NULL, closing_fields = NULL
 WHERE id = $1
 """
@@ -105,6 +107,8 @@ async def reopen(uow: UnitOfWork, caller: Caller, conversation_id: UUID, *, queu
     What was sent in bulk meanwhile becomes part of it. Raises NotFound, PermissionDenied, and Conflict, also if the
     contact has another one by now that people work in.
     """
+    owner = None if queue else caller.user_id
+    shown = None if owner is None else await active_user(uow, owner)
     held = await hold(uow, conversation_id)
     require_owner(caller, held.assigned_to)
     if held.status != "closed":
@@ -113,13 +117,12 @@ async def reopen(uow: UnitOfWork, caller: Caller, conversation_id: UUID, *, queu
         detail = "This conversation became part of another one: see conversationId."
         raise Conflict("conversation_merged", detail, conversationId=str(held.merged_into))
     await _take_in_dormant(uow, held)
-    owner = None if queue else caller.user_id
+    team_id = await team_of(uow, held)
     try:
         async with uow.savepoint():
-            await uow.execute(REOPEN, held.id, owner, now)
+            await uow.execute(REOPEN, held.id, owner, now, team_id)
     except asyncpg.UniqueViolationError:
         raise already_open(await uow.fetch_value(ALREADY, held.contact_id, held.instance_id)) from None
-    shown = {"id": str(owner), "name": caller.name} if owner else None
     await timeline.record(uow, caller, held.id, "reopened", {"from": held.owner, "to": shown})
     await tell(uow, held.moved())
 

@@ -50,9 +50,9 @@ async def start_conversation(call: Call[OpenConversation, NoQuery]) -> View:
         problem = FieldError("assignToMe", "an API key cannot have conversations of its own")
         raise Invalid("invalid_request", "Open it without assignToMe, then assign it to a user.", errors=[problem])
     async with call.transaction() as uow:
+        to = await assignment.active_user(uow, owner) if owner else None
         contact_id, instance_id = call.body.contact_id, call.body.service_instance_id
         opened = await open_conversation(uow, contact_id, instance_id, owner, call.kernel.now())
-        to = {"id": str(owner), "name": call.caller.name} if owner else None
         await timeline.record(uow, call.caller, opened, "opened", {"to": to})
     return await _shown(call, opened)
 
@@ -66,16 +66,16 @@ async def assign_conversation(call: Call[Assign, NoQuery]) -> View:
 
 
 async def transfer_conversation(call: Call[Transfer, NoQuery]) -> View:
-    """Hand it on to an active user, or back to the queue. For its operator and supervisors."""
-    body = call.body
+    """Hand it on to an active user, a team, or the queue of its number. For its operator and supervisors."""
+    target = assignment.Target(call.body.user_id, call.body.team_id)
     async with _seen(call) as uow:
-        now = call.kernel.now()
-        await assignment.transfer(uow, call.caller, call.path_id(), body.user_id, reason=body.reason, now=now)
+        reason, now = call.body.reason, call.kernel.now()
+        await assignment.transfer(uow, call.caller, call.path_id(), target, reason=reason, now=now)
     return await _shown(call, call.path_id())
 
 
 async def release_conversation(call: Call[None, NoQuery]) -> View:
-    """Give it back to the queue. For its operator and supervisors."""
+    """Give it back to the queue that it came from. For its operator and supervisors."""
     async with _seen(call) as uow:
         await assignment.release(uow, call.caller, call.path_id(), now=call.kernel.now())
     return await _shown(call, call.path_id())

@@ -11,7 +11,8 @@ from elsehu.events import Change
 from elsehu.messaging.conversations.views import conversation_not_found
 
 HOLD = """
-SELECT id, status, assigned_to, contact_id, instance_id, tags, merged_into FROM conversations WHERE id = $1 FOR UPDATE
+SELECT id, status, assigned_to, team_id, contact_id, instance_id, tags, merged_into FROM conversations
+WHERE id = $1 FOR UPDATE
 """
 OWNER_NAME = "SELECT name FROM users WHERE id = $1"
 """Asked for once the row is held: a join would be with the owner of before the wait."""
@@ -25,6 +26,7 @@ class Held:
     status: str
     assigned_to: UUID | None
     owner_name: str | None
+    team_id: UUID | None
     contact_id: UUID
     instance_id: UUID
     tags: tuple[str, ...]
@@ -37,7 +39,10 @@ class Held:
 
     def moved(self, type_: str = "conversation:updated") -> Change:
         """Return the event of a change after which somebody may see it no more."""
-        before = {"previousAssignee": self.assigned_to and str(self.assigned_to), "wasQueued": self.status == "queued"}
+        was_queued = self.status == "queued"
+        before = {"previousAssignee": self.assigned_to and str(self.assigned_to), "wasQueued": was_queued}
+        if was_queued and self.team_id:
+            before["wasTeam"] = str(self.team_id)
         return Change(type_, self.id, self.id, before)
 
 

@@ -91,16 +91,17 @@ class Assign(ApiModel):
 
 
 class Transfer(ApiModel):
-    """To whom, or (`queue`) back to the queue, and why."""
+    """To whom, to which team, or (`queue`) into the queue of its number; and why."""
 
     user_id: UUID | None = None
+    team_id: UUID | None = None
     queue: bool = False
     reason: Annotated[str, StringConstraints(max_length=1000, strip_whitespace=True, pattern=NO_NUL)] | None = None
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> "Transfer":
-        if (self.user_id is not None) == self.queue:
-            raise ValueError("give either userId, or queue: true")
+    def _one_of_these(self) -> "Transfer":
+        if sum((self.user_id is not None, self.team_id is not None, self.queue)) != 1:
+            raise ValueError("give userId, or teamId, or queue: true")
         return self
 
 
