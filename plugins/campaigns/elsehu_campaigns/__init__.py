@@ -7,7 +7,7 @@ from uuid import UUID
 import click
 
 from elsehu.plugin import EventType, Job, Kernel, Operation, PluginInfo, hookimpl
-from elsehu_campaigns import jobs, opt_out, realtime, routes
+from elsehu_campaigns import jobs, numbers, opt_out, realtime, routes
 from elsehu_campaigns.cli import campaign_group
 from elsehu_campaigns.config import NAME, CampaignSettings
 from elsehu_campaigns.files import routes as files
@@ -48,7 +48,7 @@ def register_routes() -> Sequence[Operation]:
 @hookimpl
 def register_jobs() -> Sequence[Job]:
     """Run what nobody waits for."""
-    return [*jobs.JOBS, *files.JOBS, *opt_out.JOBS]
+    return [*jobs.JOBS, *files.JOBS, *numbers.JOBS, *opt_out.JOBS]
 
 
 @hookimpl

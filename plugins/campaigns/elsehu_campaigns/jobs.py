@@ -53,9 +53,10 @@ RUN = Job("campaigns.run", run, cron="* * * * *")
 JOBS: Sequence[Job] = (RUN,)
 
 
-async def wake(kernel: Kernel) -> None:
-    """Have campaigns served now. Where that cannot be asked for, the clock asks within a minute."""
+async def wake(kernel: Kernel, *more: Job) -> None:
+    """Have campaigns served now, and `more` jobs run. Where that cannot be asked for, the clock asks in a minute."""
     try:
-        await enqueue(kernel, RUN)
+        for job in (RUN, *more):
+            await enqueue(kernel, job)
     except Unavailable as error:
         kernel.plugins.context(NAME).log("campaigns_wait_for_the_clock", code=error.code)

@@ -10,6 +10,7 @@ from elsehu_campaigns import editing, queries, steering
 from elsehu_campaigns.content import require_whole
 from elsehu_campaigns.jobs import wake
 from elsehu_campaigns.model import Campaign, find
+from elsehu_campaigns.numbers import CHECK
 from elsehu_campaigns.schemas import (
     CampaignBody,
     CampaignPage,
@@ -117,7 +118,7 @@ async def _step(call: Call[Any, NoQuery], campaign_id: UUID, action: str, step: 
     async with call.transaction() as uow:
         campaign = await step(uow, await find(uow, campaign_id), call.kernel.now())
         await _note(call, uow, action, campaign_id)
-    await wake(call.kernel)
+    await wake(call.kernel, *([CHECK] if campaign.check_numbers else ()))
     return await queries.one(call.kernel, campaign.id)
 
 

@@ -67,7 +67,7 @@ class Phone:
         if not self._journal.exists():
             return
         with self._journal.open("rb") as journal:
-            if start and not (journal.seek(start - 1) == start - 1 and journal.read(1) == b"\n"):
+            if start and not (start <= os.fstat(journal.fileno()).st_size and _ends_line(journal, start)):
                 raise ValueError(f"no line starts at byte {start}")
             for line in journal:
                 start += len(line)

@@ -1,6 +1,6 @@
 """The plugin: every hook of a provider, each a line or two; the subjects are in the other modules."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -9,6 +9,7 @@ import click
 from elsehu.plugin import (
     Accepted,
     Identity,
+    IdentityKind,
     Instance,
     InstanceReport,
     InteractiveLimits,
@@ -38,7 +39,7 @@ from elsehu_sandbox.phone import phone_of, time_of, type_of
 from elsehu_sandbox.routes import operations
 from elsehu_sandbox.samples import sample
 from elsehu_sandbox.sending import Sending
-from elsehu_sandbox.settings import SandboxSettings
+from elsehu_sandbox.settings import SandboxSettings, settings_of
 from elsehu_sandbox.webhooks import Deliveries
 
 PAGE = 200
@@ -194,3 +195,9 @@ class Sandbox:
     ) -> None:
         """Throw a template away."""
         templates.delete(context, instance, template)
+
+    @hookimpl
+    async def provider_check_numbers(self, instance: Instance, phones: Sequence[str]) -> Mapping[str, Identity | None]:
+        """Everybody exists but those that the settings name."""
+        has = settings_of(instance).has
+        return {phone: Identity(IdentityKind.PHONE, phone, phone) if has(phone) else None for phone in phones}

@@ -75,6 +75,8 @@ class Sending:
     ) -> Sent:
         """Put the message on the phone, with all that follows from it; where the answer is `lost`, an echo tells."""
         settings, to = settings_of(instance), _customer(message)
+        if "phone" in to and not settings.has(to["phone"]):
+            raise Rejected("recipient_absent", "Nobody has this phone: it is among the `absent` ones of the number.")
         media = await _received(message.media) if message.media else None
         now = context.now()
         arrived = _arrived(message, to, media, now)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from elsehu.plugin import Instance, PluginModel
+from elsehu.plugin import Instance, PluginModel, canonical
 from elsehu_sandbox.faults import Seconds, StandingFault
 
 Delay = Annotated[float, Field(ge=0, le=86_400)]
@@ -28,12 +28,20 @@ class Line(PluginModel):
 
 
 class SandboxSettings(PluginModel):
-    """`script`: nothing, `hello` (a customer greets once and answers what she is written), or lines of your own."""
+    """`script`: nothing, `hello` (a customer greets once and answers what she is written), or lines of your own.
+
+    `absent` are phones that nobody has.
+    """
 
     script: Literal["hello"] | tuple[Line, ...] | None = None
     delays: Delays = Delays()
     faults: tuple[StandingFault, ...] = ()
     require_pairing: bool = False
+    absent: tuple[Annotated[str, Field(pattern=r"^\+\d{8,15}$")], ...] = ()
+
+    def has(self, phone: str) -> bool:
+        """Whether anybody has a phone, given by its digits."""
+        return canonical(phone) not in map(canonical, self.absent)
 
 
 def settings_of(instance: Instance) -> SandboxSettings:

@@ -72,6 +72,7 @@ class Conformance(ProviderConformance):
     """The sandbox, declared."""
 
     plugin = "sandbox"
+    nobody = "5511900000000"
     failures = (
         Failure(Retryable, ordered(Throttle(kind="throttle", retry_after=2.0)), {"retry_after": 2.0}),
         Failure(Retryable, ordered(ServerError(kind="error", status=503)), {"provider_code": "503"}),
@@ -97,7 +98,7 @@ class Conformance(ProviderConformance):
 
     def settings(self, standin: Pocket) -> Mapping[str, Any]:
         """Nothing happens by itself."""
-        return {"delays": QUIET}
+        return {"delays": QUIET, "absent": [f"+{self.nobody}"]}
 
     def webhook(self, instance: Instance, body: bytes) -> Webhook:
         """Show the instance's secret."""
