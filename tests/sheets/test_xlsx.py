@@ -12,7 +12,7 @@ from elsehu.contracts.errors import DomainError
 from elsehu.sheets import Limits, open_sheet
 from elsehu.sheets.xlsx.cells import date_text, number_text
 from elsehu.sheets.xlsx.workbook import is_date_format
-from tests.sheets.workbooks import ROOT, WORKBOOK, text, worksheet, write_workbook
+from .workbooks import ROOT, WORKBOOK, text, worksheet, write_workbook
 
 FILES = Path(__file__).parent / "files"
 SMALL = Limits(rows=1000, inflated_bytes=4_000_000)

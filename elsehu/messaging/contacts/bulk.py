@@ -171,7 +171,7 @@ class _Draft:
         """Return the columns to write."""
         found_by = search_text(self.name, self.profile_name, self.phone, self.email, self.username)
         return {
-            "id": self.id,
+            "id": str(self.id),
             "identity_id": new_id(),
             "name": self.name,
             "phone": self.phone,
