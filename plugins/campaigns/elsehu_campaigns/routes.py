@@ -134,9 +134,11 @@ OPERATIONS: Sequence[Operation] = (
     _operation("GET", "", _list, "List campaigns", query=CampaignQuery, answer=CampaignPage),
     _operation("POST", "", _create, "Make a campaign", body=CampaignBody, answer=CampaignView, status=201),
     _operation(
-        "POST", "/pause", _pause_named, "Pause a campaign", body=CampaignRef, answer=CampaignView, refusals=[409]
+        "POST", "/pause", _pause_named, "Pause a campaign", body=CampaignRef, answer=CampaignView, refusals=[404, 409]
     ),
-    _operation("POST", "/resume", _resume_named, "Resume one", body=CampaignRef, answer=CampaignView, refusals=[409]),
+    _operation(
+        "POST", "/resume", _resume_named, "Resume one", body=CampaignRef, answer=CampaignView, refusals=[404, 409]
+    ),
     _operation("GET", "/{id}", _get, "Show a campaign", answer=CampaignView),
     _operation("PATCH", "/{id}", _change, "Change one", body=CampaignPatch, answer=CampaignView, refusals=[409]),
     _operation("DELETE", "/{id}", _delete, "Throw a draft away", refusals=[409]),

@@ -6,12 +6,13 @@ our webhooks. A line is written before the sender is answered, so it outlives a 
 """
 
 import fcntl
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 import orjson
@@ -36,6 +37,12 @@ class PhoneState(BaseModel):
     def is_online(self, now: datetime) -> bool:
         """Whether the phone has a connection."""
         return not self.offline or (self.offline_until is not None and now >= self.offline_until)
+
+
+def _ends_line(journal: BinaryIO, place: int) -> bool:
+    """Read up to `place`, and say whether a line ends there."""
+    journal.seek(place - 1)
+    return journal.read(1) == b"\n"
 
 
 @dataclass(frozen=True, slots=True)

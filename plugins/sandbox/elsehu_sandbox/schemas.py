@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+import orjson
+from pydantic import AfterValidator, ConfigDict, Field
 
 from elsehu.plugin import ApiModel, PluginModel
 from elsehu_sandbox.faults import Fault
@@ -42,10 +43,19 @@ class SayBody(ApiModel):
     at: datetime | None = None
 
 
+def _writable(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    try:
+        orjson.dumps(events)
+    except TypeError:
+        detail = "are nested too deeply, or hold a number with more digits than can be kept (send it as text)"
+        raise ValueError(detail) from None
+    return events
+
+
 class EventsBody(ApiModel):
     """Events in the format of the sandbox's webhooks; `id` and `at` are made up where they are missing."""
 
-    events: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1000)]
+    events: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1000), AfterValidator(_writable)]
 
 
 class Happened(ApiModel):
