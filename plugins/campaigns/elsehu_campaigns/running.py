@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from elsehu.plugin import BulkDrafter, Directory, DomainError, Kernel, UnitOfWork, open_lane, steer_lane
+from elsehu.plugin import BulkDrafter, Directory, DomainError, Kernel, NotFound, UnitOfWork, open_lane, steer_lane
 from elsehu_campaigns import content, feeding, freezing, holding, planning, progress, realtime, stopping
 from elsehu_campaigns.config import NAME, CampaignSettings
 from elsehu_campaigns.model import Campaign, find_if_free
@@ -108,8 +108,9 @@ class Runner:
         return ACTIVE if now - since < progress.CLOSELY else IDLE
 
     async def _run(self, uow: UnitOfWork, campaign: Campaign, now: datetime) -> Served:
-        instance = await self._directory.get(campaign.instance_id)
-        if instance is None:
+        try:
+            instance = await self._directory.load(campaign.instance_id)
+        except NotFound:
             await move(uow, campaign, Step.FAIL, now, "The number that it was to leave from is gone.")
             return IDLE
         if campaign.frozen_after is not None or campaign.planned_at is None:

@@ -9,9 +9,9 @@ from elsehu_campaigns.model import Campaign, campaign_of, find
 from elsehu_campaigns.states import OVER, State, Step, after, refused
 
 MOVE = """
-UPDATE campaigns SET state = $3, state_reason = $4, hold_reason = NULL, updated_at = $5,
-    started_at = CASE WHEN $3 = 'running' THEN coalesce(started_at, $5) ELSE started_at END,
-    finished_at = CASE WHEN $6 THEN $5 END, judged_after = coalesce($7, judged_after)
+UPDATE campaigns SET state = $3::varchar, state_reason = $4, hold_reason = NULL, updated_at = $5,
+    started_at = CASE WHEN $3::varchar = 'running' THEN coalesce(started_at, $5) ELSE started_at END,
+    finished_at = CASE WHEN $6 THEN $5::timestamptz END, judged_after = coalesce($7, judged_after)
 WHERE id = $1 AND state = $2 RETURNING *
 """
 BACK = """

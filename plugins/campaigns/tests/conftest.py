@@ -1,34 +1,36 @@
-"""What the tests of this plugin share: a database with its tables, an installation with the sandbox."""
+"""What the tests of this plugin share: an installation with the sandbox, each test's own or one for many."""
 
+from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
-from elsehu.embedded import EmbeddedServices
-from elsehu.plugins import load_plugins
-from elsehu.settings import Settings
 from elsehu.testing import databases
+from elsehu.testing.client import log_in_as
+from elsehu.testing.installation import make_settings
+from elsehu.testing.serving import running_web
+
+from .world import World, served_by_two
 
 PLUGINS = {"enabled": ["sandbox", "storage_local", "campaigns"]}
-
-
-@pytest.fixture(scope="session")
-async def campaigns_template(services: EmbeddedServices) -> str:
-    """The name of a database with this plugin's tables, for each test to have a copy of."""
-    url = await databases.clone_template(services.database_url)
-    settings = Settings(plugins=PLUGINS)
-    databases.migrate_plugins(url, settings, load_plugins(settings))
-    return urlsplit(url).path.lstrip("/")
-
-
-@pytest.fixture
-def template(campaigns_template: str) -> str:
-    """Each test's database has this plugin's tables."""
-    return campaigns_template
 
 
 @pytest.fixture
 def settings_overrides() -> dict[str, Any]:
     """Beside it, a provider without a vendor."""
     return {"plugins": PLUGINS}
+
+
+@pytest.fixture(scope="session")
+async def world(services: databases.Services, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """One installation for many tests, in which all campaigns are served as long as it lives."""
+    url = await databases.clone_template(services.database_url)
+    overrides = {"plugins": PLUGINS, "messaging": {"backoff_first": 0.2}}
+    settings = make_settings(services, url, tmp_path_factory.mktemp("world"), overrides)
+    async with (
+        running_web(settings) as server,
+        log_in_as(server, "ADMIN") as admin,
+        served_by_two(server.kernel),
+    ):
+        yield World(server, admin)
+    await databases.drop(url)

@@ -37,6 +37,7 @@ class SandboxSettings(PluginModel):
     delays: Delays = Delays()
     faults: tuple[StandingFault, ...] = ()
     require_pairing: bool = False
+    messages_per_second: float | None = Field(None, gt=0, le=1000)
     absent: tuple[Annotated[str, Field(pattern=r"^\+\d{8,15}$")], ...] = ()
 
     def has(self, phone: str) -> bool:
