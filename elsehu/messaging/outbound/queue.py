@@ -21,28 +21,33 @@ CAN_SEND = "i.is_active AND i.status = 'connected' AND (i.hold_until IS NULL OR 
 IS_OPEN = "l.is_open AND (l.open_until IS NULL OR l.open_until > $1)"
 
 LOOK = f"""
-SELECT i.id, lanes.has_due AS has_bulk, least(own.next_at, lanes.next_at) AS next_at,
-    EXISTS (SELECT 1 FROM messages m WHERE m.instance_id = i.id AND m.lane = 0 AND {IS_DUE}) AS has_own
+SELECT i.id, own.is_due IS NOT NULL AS has_own, lanes.has_due AS has_bulk, least(later.at, lanes.next_at) AS next_at
 FROM service_instances i
+LEFT JOIN LATERAL (
+    SELECT true AS is_due FROM messages m WHERE m.instance_id = i.id AND m.lane = 0 AND {IS_DUE} ORDER BY m.seq LIMIT 1
+) own ON true
+LEFT JOIN LATERAL (
+    SELECT m.next_attempt_at AS at FROM messages m WHERE m.instance_id = i.id AND m.lane = 0 AND {IS_LATER}
+    ORDER BY m.next_attempt_at LIMIT 1
+) later ON true
 CROSS JOIN LATERAL (
-    SELECT min(m.next_attempt_at) AS next_at FROM messages m
-    WHERE m.instance_id = i.id AND m.lane = 0 AND {IS_LATER}
-) own
-CROSS JOIN LATERAL (
-    SELECT coalesce(bool_or(q.has_due AND coalesce(l.next_at <= $1, true)), false) AS has_due,
-           min(CASE WHEN q.has_due THEN nullif(greatest(l.next_at, $1), $1) ELSE greatest(l.next_at, q.later) END)
+    SELECT coalesce(bool_or(due.is_due AND coalesce(l.next_at <= $1, true)), false) AS has_due,
+           min(CASE WHEN due.is_due THEN nullif(greatest(l.next_at, $1), $1) ELSE greatest(l.next_at, later.at) END)
            AS next_at
-    FROM message_lanes l CROSS JOIN LATERAL (
-        SELECT EXISTS (SELECT 1 FROM messages m WHERE m.lane_id = l.id AND m.lane = 1 AND {IS_DUE}) AS has_due,
-            (SELECT min(m.next_attempt_at) FROM messages m WHERE m.lane_id = l.id AND m.lane = 1 AND {IS_LATER})
-            AS later
-    ) q
-    WHERE l.instance_id = i.id AND {IS_OPEN} AND (q.has_due OR q.later IS NOT NULL)
+    FROM message_lanes l
+    LEFT JOIN LATERAL (
+        SELECT true AS is_due FROM messages m WHERE m.lane_id = l.id AND m.lane = 1 AND {IS_DUE} ORDER BY m.seq LIMIT 1
+    ) due ON true
+    LEFT JOIN LATERAL (
+        SELECT m.next_attempt_at AS at FROM messages m WHERE m.lane_id = l.id AND m.lane = 1 AND {IS_LATER}
+        ORDER BY m.next_attempt_at LIMIT 1
+    ) later ON true
+    WHERE l.instance_id = i.id AND {IS_OPEN} AND (due.is_due OR later.at IS NOT NULL)
 ) lanes
 WHERE {CAN_SEND} ORDER BY i.id
 """  # noqa: S608
 """The numbers that can send: whether anything is due, and when the next will be. What waits in lanes that are closed
-is not looked at."""
+is not looked at. Each ORDER BY … LIMIT 1 has every plan read its index, whatever it believes of how many are pending."""
 
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('outbound ' || id, 0)) FROM unnest($1::uuid[]) AS id"
 """One process at a time claims from a number, and each with a snapshot of its own: two that see half of each other's
@@ -165,10 +170,12 @@ CLAIM_BULK_PACED = _bulk(paced=True) + PAID + CLAIMED
 
 NEXT_PACED = f"""
 SELECT min(v.paced_until - w.ahead) FROM unnest($2::uuid[], $3::interval[]) AS w(instance_id, ahead)
-JOIN messages m ON m.instance_id = w.instance_id AND m.lane = 0 AND {IS_HEAD}
-JOIN conversations v ON v.id = m.conversation_id
+CROSS JOIN LATERAL (
+    SELECT m.conversation_id FROM messages m WHERE m.instance_id = w.instance_id AND m.lane = 0 AND {IS_HEAD}
+    ORDER BY m.seq LIMIT 500
+) head
+CROSS JOIN LATERAL (SELECT paced_until FROM conversations WHERE id = head.conversation_id LIMIT 1) v
 """  # noqa: S608
-
 
 ANY_NUMBER = 1_000_000
 
