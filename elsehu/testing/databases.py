@@ -74,10 +74,10 @@ def _clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
-async def clone_template(url: str) -> str:
-    """Return the URL of a new database with the template's tables."""
+async def clone_template(url: str, template: str = TEMPLATE) -> str:
+    """Return the URL of a new database with the tables of `template`."""
     name = f"test_{uuid4().hex[:12]}"
-    await _execute(url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    await _execute(url, f"CREATE DATABASE {name} TEMPLATE {template}")
     return with_database(url, name)
 
 

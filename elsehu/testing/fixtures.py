@@ -5,7 +5,6 @@ database of its own, and servers answer on loopback.
 """
 
 import os
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,35 +12,46 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from elsehu.embedded import EmbeddedServices, embedded_services
+from elsehu.embedded import EmbeddedServices
 from elsehu.kernel import Kernel, open_kernel
 from elsehu.plugins import Plugins, load_plugins
 from elsehu.settings import Settings
 from elsehu.testing import databases
 from elsehu.testing.client import ApiClient, log_in_as
+from elsehu.testing.cluster import run_services
+from elsehu.testing.database_pool import DatabasePool
 from elsehu.testing.installation import SECRET_KEY, make_settings  # noqa: F401
 from elsehu.testing.serving import RunningServer, listen_on_loopback, running_server
 
 
 @pytest.fixture(scope="session")
-def services() -> Iterator[EmbeddedServices]:
-    """Run PostgreSQL and Valkey, with a migrated template database."""
-    with (
-        tempfile.TemporaryDirectory(prefix="elsehu-tests-") as folder,
-        embedded_services(Path(folder) / "var") as running,
-    ):
-        databases.make_template(running.database_url)
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServices]:
+    """PostgreSQL and Valkey, with a migrated template database."""
+    is_one_of_many = "PYTEST_XDIST_WORKER" in os.environ
+    with run_services(tmp_path_factory.getbasetemp().parent / "services" if is_one_of_many else None) as running:
         yield running
 
 
+@pytest.fixture(scope="session")
+def database_pool(services: EmbeddedServices) -> DatabasePool:
+    """The databases that the tests use one after the other."""
+    return DatabasePool(services.database_url)
+
+
 @pytest.fixture
-async def database_url(services: EmbeddedServices) -> AsyncIterator[str]:
-    """A fresh, migrated database; Valkey is emptied too."""
-    url = await databases.clone_template(services.database_url)
+def template() -> str:
+    """The template of the test's database: override this fixture for further tables."""
+    return databases.TEMPLATE
+
+
+@pytest.fixture
+async def database_url(services: EmbeddedServices, database_pool: DatabasePool, template: str) -> AsyncIterator[str]:
+    """A migrated database with nothing in it; Valkey is emptied too."""
+    url = await database_pool.lend(template)
     async with Redis.from_url(services.redis_url) as redis:
         await redis.flushall()
     yield url
-    await databases.drop(url)
+    await database_pool.take_back(url)
 
 
 @pytest.fixture

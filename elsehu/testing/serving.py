@@ -34,6 +34,19 @@ class RunningServer:
         return self.url.replace("http", "ws", 1) + "/ws"
 
 
+class _Server(uvicorn.Server):
+    """A server that stops as soon as it is told to, where uvicorn's looks every 100 ms."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.told = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Wait until the server shall stop."""
+        await self.on_tick(0)
+        await self.told.wait()
+
+
 @asynccontextmanager
 async def running_server(
     app: Starlette, listening: socket.socket | None = None, realtime: RealtimeSettings | None = None
@@ -42,7 +55,7 @@ async def running_server(
     listening = listening or listen_on_loopback()
     options = socket_options(realtime or RealtimeSettings())
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2, **options)
-    server = uvicorn.Server(config)
+    server = _Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     task = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started:
@@ -53,7 +66,7 @@ async def running_server(
     try:
         yield RunningServer(f"http://127.0.0.1:{listening.getsockname()[1]}", app)
     finally:
-        server.should_exit = True
+        server.told.set()
         await task
 
 

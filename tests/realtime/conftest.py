@@ -3,16 +3,35 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
+from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 from websockets.asyncio.client import connect
 
+from elsehu.embedded import EmbeddedServices
 from elsehu.plugins import Plugins
 from elsehu.settings import Settings
+from elsehu.testing import databases
 from elsehu.testing.serving import RunningServer, running_server
 
 from .client import Socket
 from .world import TABLE, People, Person, create_app
+
+
+@pytest.fixture(scope="session")
+async def notes_template(services: EmbeddedServices) -> str:
+    """The name of a database with the tables of notes, for each test to have a copy of."""
+    url = await databases.clone_template(services.database_url)
+    connection = await asyncpg.connect(url)
+    await connection.execute(TABLE)
+    await connection.close()
+    return urlsplit(url).path.lstrip("/")
+
+
+@pytest.fixture
+def template(notes_template: str) -> str:
+    return notes_template
 
 
 @pytest.fixture
@@ -41,9 +60,7 @@ async def start(settings: Settings, people: People, plugins: Plugins) -> AsyncIt
 @pytest.fixture
 async def site(start: Callable[[], Awaitable[RunningServer]]) -> RunningServer:
     """A web process."""
-    server = await start()
-    await server.kernel.db.execute(TABLE)
-    return server
+    return await start()
 
 
 @pytest.fixture

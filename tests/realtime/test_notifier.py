@@ -17,7 +17,7 @@ from elsehu.settings import Settings
 from elsehu.testing.serving import RunningServer, running_server
 
 from .client import Socket
-from .world import TABLE, Note, People, create_app, write
+from .world import Note, People, create_app, write
 
 Open = Callable[..., Awaitable[Socket]]
 
@@ -108,7 +108,6 @@ async def test_a_successor_goes_on_where_the_last_one_stopped(
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(running_server(create_app(settings, people, plugins)))
         second = await stack.enter_async_context(running_server(create_app(settings, people, plugins)))
-        await first.kernel.db.execute(TABLE)
         await has_started(first)
         await write(first.kernel, Note(None, "before"))
         await listeners[0].says("before")
@@ -130,7 +129,6 @@ async def test_what_was_committed_while_nobody_told_is_told(
     settings: Settings, people: People, plugins: Plugins, listeners: Sequence[Listener]
 ) -> None:
     async with running_server(create_app(settings, people, plugins)) as first:
-        await first.kernel.db.execute(TABLE)
         await has_started(first)
     async with running_server(create_app(settings, people, Plugins([], "none"))) as alone:
         await write(alone.kernel, Note(None, "in between"))

@@ -47,7 +47,7 @@ class Server:
         await self._backend.close()
 
     async def _serve(self, app: ASGIApp, host: str, port: int) -> str:
-        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
         config = uvicorn.Config(
