@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from elsehu import health, measuring
 from elsehu.background import Background, Run, running
 from elsehu.desk import timeline
+from elsehu.desk.automatic.assigner import Assigner
 from elsehu.desk.people.scopes import scope_of
 from elsehu.desk.realtime import CLIENT_EVENTS as DESK_CLIENT_EVENTS
 from elsehu.desk.routes import OPERATIONS as DESK
@@ -119,6 +120,7 @@ def provide_parts(kernel: Kernel, registry: Registry) -> dict[str, Run]:
         "hub": hub.run,
         "relay": kernel.provide(Relay, Relay(kernel, hub, registry)).run,
         "notifier": kernel.provide(Notifier, Notifier(kernel, registry)).run,
+        "assigner": kernel.provide(Assigner, Assigner(kernel)).run,
     }
     if kernel.settings.messaging.dispatch_in_web:
         tasks |= provide_dispatch(kernel, history)
