@@ -86,7 +86,7 @@ async def _planned(
         if contact_id is not None:
             taken.add(contact_id)
         row = people.get(contact_id) if contact_id else None
-        frozen = _frozen(entry, row, is_duplicate, origins, drafter)
+        frozen = fate_of(entry, row, is_duplicate, origins, drafter)
         planned.append(_of(entry, None if is_duplicate else contact_id, row, frozen))
     return planned
 
@@ -104,7 +104,8 @@ def _of(entry: Entry, contact_id: UUID | None, row: Any, frozen: Frozen) -> Plan
     return Planned(entry, contact_id, name, to_e164(phone) if phone else entry.written, frozen)
 
 
-def _frozen(entry: Entry, row: Any, is_duplicate: bool, origins: Mapping[str, Origin], drafter: BulkDrafter) -> Frozen:
+def fate_of(entry: Entry, row: Any, is_duplicate: bool, origins: Mapping[str, Origin], drafter: BulkDrafter) -> Frozen:
+    """Return what an entry gets, whose contact is as `row` (of PEOPLE) says, or why nothing. Pure."""
     person = person_of(row)
     values = values_of(origins, entry.cells, person)
     if entry.contact_id is None and entry.phone is None:
