@@ -167,7 +167,7 @@ class Dispatcher:
         try:
             return judge_sent(await self._hand_over(row))
         except asyncio.CancelledError:
-            error: Exception = OutcomeUnknown("outcome_unknown", "Elsehu stopped while the provider had not answered.")
+            error: Exception = OutcomeUnknown("interrupted", "Elsehu stopped while the provider had not answered.")
         except (ProviderError, ElsehuError, TimeoutError) as known:
             error = _named(known)
         except Exception as unexpected:

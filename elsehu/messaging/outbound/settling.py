@@ -31,7 +31,7 @@ WITH late AS (
     SELECT id FROM messages WHERE status = 'sending' AND claimed_until < $1 FOR UPDATE SKIP LOCKED
 ), expired AS (
     UPDATE messages m SET status = 'unconfirmed', status_rank = 2,
-        error_code = 'outcome_unknown', error_detail = 'Elsehu stopped while this message was being sent.'
+        error_code = 'interrupted', error_detail = 'Elsehu stopped while this message was being sent.'
     FROM late WHERE m.id = late.id RETURNING m.id, m.conversation_id
 ), told AS (
     INSERT INTO events (type, subject_id, conversation_id) SELECT 'message:updated', id, conversation_id FROM expired

@@ -14,7 +14,7 @@ OUTCOMES = """
 SELECT status, error_code, error_detail FROM public_messages
 WHERE lane_id = $1 AND seq > $2 AND status NOT IN ('pending', 'sending')
   AND (error_code IS NULL OR status NOT IN ('failed', 'unconfirmed')
-       OR error_code NOT IN ('opted_out', 'contact_erased', 'outcome_unknown'))
+       OR error_code NOT IN ('opted_out', 'contact_erased', 'interrupted'))
 ORDER BY seq DESC LIMIT $3
 """
 """Without those that say nothing of how sending goes: the customer's own wish, and sends that died with Elsehu."""
