@@ -34,3 +34,8 @@ async def world(services: databases.Services, tmp_path_factory: pytest.TempPathF
     ):
         yield World(server, admin)
     await databases.drop(url)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--campaign-kills`, for those who run this folder alone."""
+    parser.addoption("--campaign-kills", type=int, default=3, help="How often test_kills.py kills a process.")
