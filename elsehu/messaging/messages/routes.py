@@ -89,7 +89,7 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation(
         "GET", "/api/messages/{id}/media", get_media, "Download a message's file", "messages",
-        query=MediaQuery, answer_media_type="application/octet-stream", refusals=(404, 409, 410, 416),
+        query=MediaQuery, answer_media_type="*/*", refusals=(404, 409, 410, 416),
     ),
     Operation(
         "POST", "/api/messages/{id}/retry", retry_message, "Send a failed message again", "messages",
