@@ -121,6 +121,13 @@ async def on_connection_lost(request: Request, error: Exception) -> Response:
     return problem(request, 503, "dependency_down", detail, headers={"Retry-After": str(round(RETRY_SOON))})
 
 
+async def on_rolled_back(request: Request, error: Exception) -> Response:
+    """Translate a transaction that had to give way to another: nothing was done."""
+    log.warning("transaction_gave_way", route=route_of(request.scope), error=type(error).__name__)
+    detail = "Somebody else was changing the same at this moment. Nothing was done; try again."
+    return problem(request, 503, "gave_way", detail, headers={"Retry-After": str(round(RETRY_SOON))})
+
+
 async def on_wrong_secret_key(request: Request, error: Exception) -> Response:
     """Translate credentials that none of the configured keys can read."""
     log.error("wrong_secret_key", route=route_of(request.scope))
@@ -147,6 +154,7 @@ EXCEPTION_HANDLERS: Mapping[Any, Any] = {
     WrongSecretKey: on_wrong_secret_key,
     asyncpg.CharacterNotInRepertoireError: on_unstorable_text,
     asyncpg.UntranslatableCharacterError: on_unstorable_text,
+    asyncpg.TransactionRollbackError: on_rolled_back,
     **dict.fromkeys(CONNECTION_LOST, on_connection_lost),
     Exception: on_unexpected,
 }

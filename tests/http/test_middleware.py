@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
 from starlette.applications import Starlette
@@ -41,6 +42,10 @@ async def broken(_: Request) -> Response:
     raise KeyError("a secret in an exception")
 
 
+async def gives_way(_: Request) -> Response:
+    raise asyncpg.DeadlockDetectedError("process 1 waits for process 2")
+
+
 async def breaks_off(_: Request) -> Response:
     async def pieces() -> AsyncIterator[bytes]:
         yield b"one"
@@ -57,6 +62,7 @@ async def serving(**settings: Any) -> AsyncIterator[httpx.AsyncClient]:
             Route("/api/webhooks/{provider}/{id}/{secret}", hello, methods=["POST"]),
             Route("/own", own_headers),
             Route("/api/broken", broken),
+            Route("/api/gives-way", gives_way),
             Route("/api/breaks-off", breaks_off),
         ],
         middleware=middleware_of(Settings(**settings)),
@@ -194,3 +200,11 @@ class TestAccessLog:
 
     async def test_it_can_be_switched_off(self) -> None:
         assert await self.lines_of("GET", "/api/hello", logging={"access": False}) == []
+
+
+async def test_who_gives_way_to_another_transaction_is_told_to_try_again() -> None:
+    async with serving() as client:
+        answer = await client.get("/api/gives-way")
+    assert (answer.status_code, answer.json()["code"]) == (503, "gave_way")
+    assert int(answer.headers["retry-after"]) > 0
+    assert "process" not in answer.text

@@ -16,7 +16,9 @@ from elsehu.db import Row
 from elsehu.events import Change
 from elsehu.ids import new_id
 from elsehu.kernel import Kernel
-from elsehu.messaging.contacts import editing
+from elsehu.messaging.contacts import editing, marking
+from elsehu.messaging.contacts.consent import set_consents
+from elsehu.messaging.contacts.listing import hold_contact
 from elsehu.messaging.inbound.ingest import Ingest
 from elsehu.testing.client import ApiClient, log_in_as
 from elsehu.testing.customers import add_number, customer_writes
@@ -161,6 +163,19 @@ async def test_of_two_people_who_are_one_the_more_open_conversation_counts(
         assert (gone["status"], gone["merged_into"]) == ("closed", row["id"]), case
         assert await kernel.db.fetch_value("SELECT count(*) FROM messages WHERE conversation_id = $1", row["id"]) == 2
         assert ("conversation:closed" in await told(kernel, gone["id"])) is (statuses[1] != "dormant"), case
+
+
+async def test_opening_one_and_saying_no_at_once_do_not_wait_for_each_other(
+    kernel: Kernel, ingest: Ingest, number: UUID
+) -> None:
+    await known(kernel, ingest, number, "5511988880601")
+    conversation_id = await asleep(kernel, number, "5511988880601")
+    contact_id = (await row_of(kernel, conversation_id))["contact_id"]
+    async with kernel.db.transaction() as opening, kernel.db.transaction() as answering, asyncio.timeout(10):
+        assert await hold_contact(opening, contact_id) == contact_id
+        await answering.execute("SELECT 1 FROM conversations WHERE id = $1 FOR UPDATE", conversation_id)
+        await set_consents(answering, [(contact_id, False, CAMPAIGN)])
+        await marking.mark_unreachable(answering, [contact_id], "gone", CAMPAIGN)
 
 
 @pytest.fixture

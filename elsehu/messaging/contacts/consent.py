@@ -24,7 +24,7 @@ WITH told AS (
     WHERE (t.at, t.accepts::int) IS DISTINCT FROM (c.consent_at, (c.opted_out_at IS NULL)::int)
       AND (coalesce(c.consent_at, c.opted_out_at, '-infinity'), (c.opted_out_at IS NOT NULL)::int)
           <= (t.at, (NOT t.accepts)::int)
-    ORDER BY c.id FOR UPDATE OF c
+    ORDER BY c.id FOR NO KEY UPDATE OF c
 ), changed AS (
     UPDATE contacts c SET opted_out_at = CASE WHEN NOT h.accepts THEN h.at END, consent_at = h.at, updated_at = now()
     FROM held h WHERE c.id = h.id

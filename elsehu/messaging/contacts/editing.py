@@ -39,7 +39,7 @@ INSERT INTO identity_notes (kind, value, scope, contact_id, until)
 SELECT kind, value, scope, contact_id, now() FROM taken
 """
 """What comes late from the address is still the contact's."""
-READ = "SELECT name, profile_name, username, phone, email, tags, custom FROM contacts WHERE id = $1 FOR UPDATE"
+READ = "SELECT name, profile_name, username, phone, email, tags, custom FROM contacts WHERE id = $1 FOR NO KEY UPDATE"
 UPDATE = """
 UPDATE contacts SET name = $2, phone = $3, email = $4, tags = $5, custom = $6::jsonb, search_text = $7,
     updated_at = now()

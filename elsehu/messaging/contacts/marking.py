@@ -16,7 +16,7 @@ WITH held AS (
     SELECT c.id, c.unreachable_at FROM contacts c WHERE c.id = ANY($1::uuid[])
       AND coalesce(c.unreachable_at < $3, true)
       AND NOT EXISTS (SELECT 1 FROM conversations v WHERE v.contact_id = c.id AND v.last_inbound_at > $3)
-    ORDER BY c.id FOR UPDATE OF c
+    ORDER BY c.id FOR NO KEY UPDATE OF c
 ), changed AS (
     UPDATE contacts c SET unreachable_at = $3, unreachable_reason = $2, updated_at = now()
     FROM held h WHERE c.id = h.id RETURNING c.id, h.unreachable_at
@@ -31,7 +31,7 @@ REACHED = """
 WITH held AS (
     SELECT c.id FROM contacts c
     WHERE c.id IN (SELECT contact_id FROM conversations WHERE id = ANY($1::uuid[])) AND c.unreachable_at IS NOT NULL
-    ORDER BY c.id FOR UPDATE OF c
+    ORDER BY c.id FOR NO KEY UPDATE OF c
 ), changed AS (
     UPDATE contacts c SET unreachable_at = NULL, unreachable_reason = '', updated_at = now()
     FROM held h WHERE c.id = h.id RETURNING c.id

@@ -18,12 +18,14 @@ INSERT INTO conversations (id, contact_id, instance_id, status, assigned_to, ass
 SELECT $1, $2, $3, CASE WHEN $4::uuid IS NULL THEN 'queued' ELSE 'assigned' END, $4,
        CASE WHEN $4::uuid IS NOT NULL THEN $5::timestamptz END, $5, $5, '{}',
        (SELECT max(window_expires_at) FROM conversations WHERE contact_id = $2 AND instance_id = $3)
-ON CONFLICT (contact_id, instance_id) WHERE status <> 'closed' DO UPDATE SET
-    status = excluded.status, assigned_to = excluded.assigned_to, assigned_at = excluded.assigned_at,
-    opened_at = excluded.opened_at, first_reply_at = NULL,
-    last_activity_at = greatest(conversations.last_activity_at, excluded.last_activity_at)
-WHERE conversations.status = 'dormant'
+ON CONFLICT (contact_id, instance_id) WHERE status <> 'closed' DO NOTHING
 RETURNING id
+"""
+WAKE = """
+UPDATE conversations SET status = CASE WHEN $3::uuid IS NULL THEN 'queued' ELSE 'assigned' END, assigned_to = $3,
+    assigned_at = CASE WHEN $3::uuid IS NOT NULL THEN $4::timestamptz END, opened_at = $4, first_reply_at = NULL,
+    last_activity_at = greatest(last_activity_at, $4)
+WHERE contact_id = $1 AND instance_id = $2 AND status = 'dormant' RETURNING id
 """
 """A dormant one is taken over: nobody works in it, and its bulk messages are what is gone on from."""
 
@@ -45,11 +47,12 @@ async def open_conversation(
     await _require_instance(uow, instance_id)
     if not await uow.fetch_value(HAS_ADDRESS, contact_id):
         raise Conflict("contact_unreachable", "The contact has no address. Give it a phone number first.")
-    proposed = new_id()
-    conversation_id: UUID | None = await uow.fetch_value(OPEN, proposed, contact_id, instance_id, owner, now)
+    conversation_id: UUID | None = await uow.fetch_value(OPEN, new_id(), contact_id, instance_id, owner, now)
+    told = AWAKE if conversation_id is None else AWAKE[:1]
+    if conversation_id is None:
+        conversation_id = await uow.fetch_value(WAKE, contact_id, instance_id, owner, now)
     if conversation_id is None:
         raise already_open(await uow.fetch_value(ALREADY, contact_id, instance_id))
-    told = AWAKE[:1] if conversation_id == proposed else AWAKE
     await events.record(uow, [Change(type_, conversation_id, conversation_id) for type_ in told])
     return conversation_id
 
