@@ -8,6 +8,8 @@ PLUGINS := $(patsubst %/pyproject.toml,-e %,$(wildcard plugins/*/pyproject.toml)
 ARGS :=
 # The tests wait for servers more than they compute: more workers than cores.
 WORKERS := 4
+# What the tests' many processes import is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: install serve test bench lint format constraints clean
 

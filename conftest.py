@@ -1,5 +1,6 @@
 """Tests of Elsehu, on real services."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -16,3 +17,12 @@ settings.load_profile("elsehu")
 # client 40 ms.
 os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
 os.environ.pop("SSL_CERT_FILE", None)
+
+# What collecting makes stays to the end: no garbage is looked for in it, neither now nor later.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage from now on."""
+    gc.freeze()
+    gc.enable()
