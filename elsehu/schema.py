@@ -25,6 +25,7 @@ KERNEL_APPS = (
     "elsehu.media.piccolo_app",
     "elsehu.messaging.piccolo_app",
     "elsehu.desk.piccolo_app",
+    "elsehu.reporting.piccolo_app",
 )
 MIGRATION_ID = re.compile(r"""^ID\s*=\s*["']([^"']+)["']""", re.MULTILINE)
 UNKNOWN = "?"

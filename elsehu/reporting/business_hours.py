@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -16,21 +17,26 @@ VERSION = 1
 """Counts what changes the figures of the same history, whatever the settings: raise it to have all worked out anew."""
 
 
-def hours_of(settings: BusinessHoursSettings) -> Hours:
-    """Return the weekly hours. The settings were validated."""
-    return Hours(ZoneInfo(settings.timezone), tuple(one for text in settings.ranges for one in _ranges(text)))
+@dataclass(frozen=True, slots=True)
+class BusinessHours:
+    """The weekly hours, the holidays (dates, or `MM-DD`), and a number that is another one for other business hours."""
 
+    hours: Hours
+    holidays: frozenset[str]
+    version: int
 
-def version_of(settings: BusinessHoursSettings) -> int:
-    """Return a number that is another one for other business hours."""
-    text = f"{VERSION} {settings.timezone} {sorted(settings.ranges)} {sorted(settings.holidays)}"
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7])
+    @classmethod
+    def of(cls, settings: BusinessHoursSettings) -> "BusinessHours":
+        """Return the settings as hours."""
+        ranges = tuple(one for text in settings.ranges for one in _ranges(text))
+        text = f"{VERSION} {settings.timezone} {sorted(settings.ranges)} {sorted(settings.holidays)}"
+        version = int.from_bytes(hashlib.sha256(text.encode()).digest()[:7])
+        return cls(Hours(ZoneInfo(settings.timezone), ranges), frozenset(settings.holidays), version)
 
-
-def business_clock(settings: BusinessHoursSettings, start: int, end: int) -> Business:
-    """Return the clock for instants between `start` and `end`."""
-    first, last = (datetime.fromtimestamp(one / 1000, UTC).date() for one in (start, end))
-    return _clock(hours_of(settings), frozenset(settings.holidays), first.year, last.year)
+    def clock(self, start: int, end: int) -> Business:
+        """Return the clock for instants between `start` and `end`."""
+        years = (datetime.fromtimestamp(one / 1000, UTC).year for one in (start, end))
+        return _clock(self.hours, self.holidays, *years)
 
 
 @lru_cache(maxsize=16)

@@ -33,11 +33,11 @@ def first_response(told: Told, clock: Clock) -> int | None:
 
 
 def own_first_response(told: Told, clock: Clock, operator_id: UUID) -> int | None:
-    """The same for the operator whose reply it was, from when he got it; None for the others."""
+    """The same for the operator whose reply it was, from when he last got it; None for the others."""
     first = told.turns.wait
     if first is None or first.operator_id != operator_id:
         return None
-    taken = [one.start for one in told.holding.stints if one.operator_id == operator_id and one.start <= first.end]
+    taken = [start for start, _ in told.holding.held_by(operator_id) if start <= first.end]
     return _open_time(told, clock, max(taken[-1], first.start), first.end) if taken else None
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from elsehu.reporting.business_hours import business_clock, hours_of, version_of
+from elsehu.reporting.business_hours import BusinessHours
 from elsehu.reporting.clocks import Calendar
 from elsehu.settings import BusinessHoursSettings, Settings
 
@@ -24,8 +24,8 @@ def ms(text: str) -> int:
 
 
 def hours(start: str, end: str, **settings: Any) -> float:
-    own = BusinessHoursSettings(**settings)
-    return business_clock(own, ms(start), ms(end)).between(ms(start), ms(end)) / HOUR
+    own = BusinessHours.of(BusinessHoursSettings(**settings))
+    return own.clock(ms(start), ms(end)).between(ms(start), ms(end)) / HOUR
 
 
 @pytest.mark.parametrize(
@@ -77,11 +77,11 @@ def test_ranges_may_overlap_cross_midnight_and_go_around_the_week() -> None:
 
 @given(zone=st.sampled_from(ZONES), start=MOMENTS, parts=st.lists(st.timedeltas(timedelta(), timedelta(9)), max_size=4))
 def test_the_parts_add_up_and_are_never_more_than_the_whole(zone: str, start: datetime, parts: list[timedelta]) -> None:
-    settings = BusinessHoursSettings(timezone=zone, **OFFICE)
+    hours = BusinessHours.of(BusinessHoursSettings(timezone=zone, **OFFICE))
     instants = [int(start.timestamp() * 1000)]
     for part in parts:
         instants.append(instants[-1] + int(part.total_seconds() * 1000))
-    clock = business_clock(settings, instants[0], instants[-1])
+    clock = hours.clock(instants[0], instants[-1])
     pieces = [clock.between(*pair) for pair in pairwise(instants)]
     assert sum(pieces) == clock.between(instants[0], instants[-1])
     for piece, pair in zip(pieces, pairwise(instants), strict=True):
@@ -90,19 +90,17 @@ def test_the_parts_add_up_and_are_never_more_than_the_whole(zone: str, start: da
 
 @given(zone=st.sampled_from(ZONES), at=MOMENTS)
 def test_what_counts_is_what_the_desk_calls_within_hours(zone: str, at: datetime) -> None:
-    settings = BusinessHoursSettings(timezone=zone, ranges=OFFICE["ranges"])
+    own = BusinessHours.of(BusinessHoursSettings(timezone=zone, ranges=OFFICE["ranges"]))
     start = int(at.timestamp()) * 1000
-    counted = business_clock(settings, start, start + 1).between(start, start + 1)
-    assert counted == hours_of(settings).include(datetime.fromtimestamp(start / 1000, UTC))
+    counted = own.clock(start, start + 1).between(start, start + 1)
+    assert counted == own.hours.include(datetime.fromtimestamp(start / 1000, UTC))
 
 
 def test_the_version_is_of_what_matters() -> None:
     one = BusinessHoursSettings(**OFFICE)
-    assert version_of(one) == version_of(BusinessHoursSettings(**OFFICE))
-    assert (
-        len({version_of(one), version_of(BusinessHoursSettings()), version_of(BusinessHoursSettings(holidays=[]))}) == 2
-    )
-    assert version_of(one) != version_of(one.model_copy(update={"timezone": "UTC"}))
+    others = [one.model_copy(update=change) for change in ({}, {"holidays": ["12-25"]}, {"timezone": "UTC"})]
+    versions = [BusinessHours.of(other).version for other in others]
+    assert [version == BusinessHours.of(one).version for version in versions] == [True, False, False]
 
 
 @pytest.mark.parametrize(
