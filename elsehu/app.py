@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from elsehu import health, measuring
 from elsehu.background import Background, Run, running
+from elsehu.contracts.errors import ConfigError
 from elsehu.desk import timeline
 from elsehu.desk.automatic.assigner import Assigner
 from elsehu.desk.people.scopes import scope_of
@@ -76,8 +77,17 @@ def create_app(settings: Settings, plugins: Plugins) -> Starlette:
 
 
 def operations_of(plugins: Plugins) -> list[Operation]:
-    """Return every operation of the kernel and the enabled plugins."""
-    return [*KERNEL_OPERATIONS, *(item for _, item in plugins.registered("register_routes"))]
+    """Return every operation of the kernel and the enabled plugins. Raises ConfigError if two are at one place."""
+    found: dict[tuple[str, str], Operation] = {}
+    for one in (*KERNEL_OPERATIONS, *(item for _, item in plugins.registered("register_routes"))):
+        other = found.setdefault((one.method, one.path), one)
+        if other is not one:
+            raise ConfigError(
+                "route_conflict",
+                f"Two parts serve {one.method} {one.path}: {other.handler.__module__} and {one.handler.__module__}. "
+                "Enable only one of the plugins in [plugins] enabled, or update one.",
+            )
+    return list(found.values())
 
 
 def registry_of(plugins: Plugins) -> Registry:

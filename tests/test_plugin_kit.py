@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from elsehu.app import create_app
+from elsehu.app import create_app, operations_of
 from elsehu.plugin import (
     SUPERVISORS,
     Audience,
@@ -112,7 +112,15 @@ async def refusals(boss: ApiClient) -> None:
     assert await code(content=b"--b\r\n", headers=form) == (400, "malformed_multipart")
 
 
-def test_two_plugins_with_one_event_refuse_to_start(settings: Settings) -> None:
+def test_what_two_plugins_claim_refuses_to_start(settings: Settings) -> None:
+    one, two = loft_plugin("lofts"), loft_plugin("coops")
+    two.register_routes = one.register_routes
+    found = {**installed(), "lofts": [Entry(one)], "coops": [Entry(two)]}
+    own = settings.model_copy(update={"plugins": {"enabled": ["lofts", "coops", "storage_local"]}})
+    with pytest.raises(ConfigError) as refused:
+        operations_of(load_plugins(own, found))  # type: ignore[arg-type]
+    assert refused.value.code == "route_conflict"
+    assert "POST /api/lofts" in refused.value.detail
     with pytest.raises(ConfigError) as refused:
         create_app(settings, with_plugins(settings, "lofts", "coops"))
     assert refused.value.code == "event_conflict"
