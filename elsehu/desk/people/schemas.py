@@ -16,7 +16,7 @@ from elsehu.messaging.schemas import Named
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):  # no such zone, or a name that leads elsewhere
+    except (KeyError, ValueError, OSError):  # no such zone, a name that leads elsewhere, a folder of zones
         raise ValueError("is no time zone; write one as America/Sao_Paulo") from None
     return name
 
