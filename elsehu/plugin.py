@@ -88,7 +88,7 @@ from elsehu.messaging.contacts.bulk import ContactRow, upsert_contacts
 from elsehu.messaging.contacts.consent import set_consents
 from elsehu.messaging.contacts.data import ContactData, Person
 from elsehu.messaging.conversations.filters import Filters
-from elsehu.messaging.outbound.bulk import BulkMessage, queue_messages, withdraw
+from elsehu.messaging.outbound.bulk import BulkMessage, queue_message, queue_messages, withdraw
 from elsehu.messaging.outbound.contents import Location
 from elsehu.messaging.outbound.drafts import Draft
 from elsehu.messaging.outbound.lanes import open_lane, steer_lane
@@ -249,6 +249,7 @@ __all__ = [
     "page_of",
     "parse_json",
     "parse_phone",
+    "queue_message",
     "queue_messages",
     "receive_file",
     "record_audit",

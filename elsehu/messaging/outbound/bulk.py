@@ -25,6 +25,7 @@ from elsehu.messaging.outbound.window import is_closed
 LANE = """
 SELECT l.instance_id, i.provider FROM message_lanes l JOIN service_instances i ON i.id = l.instance_id WHERE l.id = $1
 """
+NUMBER = "SELECT id AS instance_id, provider FROM service_instances WHERE id = $1"
 ALREADY = "SELECT id FROM messages WHERE id = ANY($1::uuid[])"
 
 KEPT = """
@@ -64,7 +65,8 @@ WITH queued AS (
     INSERT INTO messages (id, conversation_id, instance_id, direction, kind, text, payload, media_id, status,
         status_rank, client_id, reply_to_external_id, template_id, at, lane, lane_id, attempts)
     SELECT n.id, n.conversation_id, $2, 'OUTBOUND', n.kind, n.text, n.payload, n.media_id, 'pending',
-        0, n.client_id, n.reply_to, n.template_id, date_trunc('second', $3::timestamptz), 1, $1, 0
+        0, n.client_id, n.reply_to, n.template_id, date_trunc('second', $3::timestamptz),
+        ($1::uuid IS NOT NULL)::int, $1, 0
     FROM unnest($4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::jsonb[], $9::uuid[], $10::text[], $11::text[],
                 $12::uuid[]) WITH ORDINALITY
         AS n(id, conversation_id, kind, text, payload, media_id, client_id, reply_to, template_id, place)
@@ -150,11 +152,31 @@ async def queue_messages(
     lane = await uow.fetch_row(LANE, lane_id)
     if lane is None:
         raise NotFound("not_found", f"There is no lane with the id {lane_id}.")
+    return await _queue_all(uow, kernel, (lane_id, lane), messages, now)
+
+
+async def queue_message(
+    uow: UnitOfWork, kernel: Kernel, instance_id: UUID, message: BulkMessage, now: datetime
+) -> str | None:
+    """Queue one message outside of all lanes: it leaves as soon as what people write. Return why it was not, or None.
+
+    Its conversation and the reasons are as of `queue_messages`. Raises NotFound for an unknown number.
+    """
+    number = await uow.fetch_row(NUMBER, instance_id)
+    if number is None:
+        raise NotFound("not_found", f"There is no service instance with the id {instance_id}.")
+    return (await _queue_all(uow, kernel, (None, number), [message], now)).get(message.id)
+
+
+async def _queue_all(
+    uow: UnitOfWork, kernel: Kernel, lane: tuple[UUID | None, Row], messages: Sequence[BulkMessage], now: datetime
+) -> dict[UUID, str]:
+    lane_id, number = lane
     contact_ids = list({message.contact_id for message in messages})
     await _lock_addresses(uow, contact_ids)
-    people = {row["asked"]: row for row in await uow.fetch(PEOPLE, contact_ids, lane["instance_id"])}
+    people = {row["asked"]: row for row in await uow.fetch(PEOPLE, contact_ids, number["instance_id"])}
     already = {row["id"] for row in await uow.fetch(ALREADY, [message.id for message in messages])}
-    spec = kernel.plugins.spec(lane["provider"])
+    spec = kernel.plugins.spec(number["provider"])
     found = Sorted()
     for message in messages:
         person = people.get(message.contact_id)
@@ -164,7 +186,7 @@ async def queue_messages(
         else:
             found.wanted.append((message, person))
     if found.wanted:
-        await _queue(uow, (lane_id, lane["instance_id"]), found, now)
+        await _queue(uow, (lane_id, number["instance_id"]), found, now)
     return found.refused
 
 
@@ -188,7 +210,7 @@ def _refusal(draft: Draft, person: Row | None, spec: ProviderSpec | None, now: d
     return None
 
 
-async def _queue(uow: UnitOfWork, lane: tuple[UUID, UUID], found: Sorted, now: datetime) -> None:
+async def _queue(uow: UnitOfWork, lane: tuple[UUID | None, UUID], found: Sorted, now: datetime) -> None:
     lane_id, instance_id = lane
     threads = await _open_threads(uow, instance_id, {row["id"]: row for _, row in found.wanted}, now)
     conversations = [threads[row["id"]] for _, row in found.wanted]

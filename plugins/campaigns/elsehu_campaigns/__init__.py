@@ -7,7 +7,7 @@ from uuid import UUID
 import click
 
 from elsehu.plugin import EventType, Job, Kernel, Operation, PluginInfo, hookimpl
-from elsehu_campaigns import exports, jobs, numbers, opt_out, realtime, routes
+from elsehu_campaigns import exports, jobs, numbers, opt_out, previews, realtime, routes, trying
 from elsehu_campaigns.cli import campaign_group
 from elsehu_campaigns.config import NAME, CampaignSettings
 from elsehu_campaigns.files import routes as files
@@ -42,7 +42,7 @@ def register_tables() -> Sequence[str]:
 @hookimpl
 def register_routes() -> Sequence[Operation]:
     """Serve lists and campaigns."""
-    return [*files.OPERATIONS, *routes.OPERATIONS, *exports.OPERATIONS]
+    return [*files.OPERATIONS, *routes.OPERATIONS, *previews.OPERATIONS, *trying.OPERATIONS, *exports.OPERATIONS]
 
 
 @hookimpl
