@@ -11,6 +11,7 @@ pytest_plugins = ["elsehu.testing.fixtures"]
 # No deadline: how long an example takes says something about the machine, not about the code. Continuous
 # integration tries the same examples each time, so that it fails for what changed.
 settings.register_profile("elsehu", deadline=None, derandomize="CI" in os.environ)
+settings.register_profile("thorough", deadline=None, max_examples=3000)
 settings.load_profile("elsehu")
 
 # All is on loopback, where nobody shows a certificate: to read those of the world's authorities would take each HTTP

@@ -14,7 +14,22 @@ FLOORS: list[list[str]] = [
     ["plugins", "kernel", "schema", "migrating"],
     ["background", "jobs", "http", "events", "realtime"],
     ["identity", "instances", "media", "messaging", "desk", "reporting", "plugin"],
-    ["services", "first_start", "known_jobs", "backup", "health", "doctor", "measuring", "app", "web", "worker", "piccolo_conf", "testing", "cli", "__main__"],
+    [
+        "services",
+        "first_start",
+        "known_jobs",
+        "backup",
+        "health",
+        "doctor",
+        "measuring",
+        "app",
+        "web",
+        "worker",
+        "piccolo_conf",
+        "testing",
+        "cli",
+        "__main__",
+    ],
 ]
 ORDER = {name: place for place, name in enumerate(name for floor in FLOORS for name in floor)}
 FOREIGN_TO_CONTRACTS = {"piccolo", "starlette", "redis", "rq", "asyncpg", "httpx"}

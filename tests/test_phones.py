@@ -2,7 +2,7 @@
 
 import phonenumbers
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from elsehu import phones
@@ -62,7 +62,6 @@ WRITTEN = EXAMPLES.flatmap(
 SIGNS = st.text(" ().-", max_size=2)
 
 
-@settings(max_examples=500)
 @given(INTERNATIONAL | DIGITS | BRAZILIAN | WRITTEN, st.sampled_from(["BR", "BR", None, *REGIONS]), SIGNS, SIGNS)
 def test_the_quick_way_finds_what_the_library_finds(number: str, region: str | None, before: str, within: str) -> None:
     text = (before if region else "") + number[:5] + within + number[5:]

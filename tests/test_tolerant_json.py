@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from elsehu.tolerant_json import DEEPEST, mend, parse_json
@@ -42,7 +42,6 @@ def test_what_is_mended_is_not_nested_too_deep() -> None:
     orjson.dumps(mend(deep))
 
 
-@settings(max_examples=200, deadline=None)
 @given(body=st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_no_bytes_raise(body: bytes) -> None:
     parse_json(body)

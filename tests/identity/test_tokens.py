@@ -150,7 +150,10 @@ def test_any_text_is_refused(token: str) -> None:
     assert refusal_of(token) == "token_invalid"
 
 
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(
+    max_examples=hypothesis_settings.default.max_examples // 3,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(data=st.data())
 async def test_over_http_it_is_never_more_than_a_401(operator: ApiClient, data: st.DataObject) -> None:
     token = data.draw(st.one_of(mutilated(operator.token), st.text(max_size=60).map("elk_".__add__)))

@@ -106,7 +106,7 @@ async def comes_to(
     return await row_of(kernel, message_id)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=settings.default.max_examples // 3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(telling=TELLING, order=st.randoms(use_true_random=False))
 async def test_any_order_in_any_batches_comes_to_the_same(
     kernel: Kernel, ingest: Ingest, conversation: UUID, number: UUID, telling: list[tuple[Status, int]], order: Any

@@ -112,7 +112,7 @@ def _grouped(draw: Any, things: Sequence[Any]) -> Iterator[Any]:
 
 
 @given(told=deliveries())
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=settings.default.max_examples // 3, suppress_health_check=list(HealthCheck))
 async def test_one_person_is_one_contact(
     kernel: Kernel, ingest: Ingest, number: UUID, told: list[tuple[bool, list[list[Event]]]]
 ) -> None:

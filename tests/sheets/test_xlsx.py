@@ -12,6 +12,7 @@ from elsehu.contracts.errors import DomainError
 from elsehu.sheets import Limits, open_sheet
 from elsehu.sheets.xlsx.cells import date_text, number_text
 from elsehu.sheets.xlsx.workbook import is_date_format
+
 from .workbooks import ROOT, WORKBOOK, text, worksheet, write_workbook
 
 FILES = Path(__file__).parent / "files"
@@ -93,7 +94,7 @@ def test_formats(code: str, is_date: bool) -> None:
 
 def test_shared_strings_with_runs_readings_and_escapes(tmp_path: Path) -> None:
     runs = "<r><t>A</t></r><r><t>na</t></r><rPh><t>X</t></rPh>"
-    strings = f"<sst><si><t>Nome</t></si><si>{runs}</si><si><t>a_x0041_</t></si></sst>"
+    strings = f"<sst><si><t>Nome</t></si><si>{runs}</si><si><t>a_x0041__x0000__xD800_</t></si></sst>"
     sheet = worksheet('<c t="s"><v>0</v></c>', '<c t="s"><v> 1 </v></c>', '<c t="s"><v>2</v></c>')
     assert rows(write_workbook(tmp_path / "a.xlsx", sheet, sharedStrings=strings)) == [("Nome",), ("Ana",), ("aA",)]
 

@@ -72,7 +72,7 @@ def mutilated(name: str, edits: list[tuple[int, Any]]) -> dict[str, Any]:
     return body
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(name=st.sampled_from(names()), edits=changes)
 def test_mutilated_captures_never_raise(name: str, edits: list[tuple[int, Any]]) -> None:
     found = read(mutilated(name, edits))
@@ -109,25 +109,21 @@ def check(event: Any) -> None:
         assert event.external_id
 
 
-@settings(max_examples=500, deadline=None)
 @given(body=garbage)
 def test_any_json_never_raises(body: Any) -> None:
     read(orjson.loads(orjson.dumps(body)))
 
 
-@settings(max_examples=500, deadline=None)
 @given(event=st.sampled_from(sorted({body["event"] for body in BODIES.values()})), data=garbage)
 def test_any_data_of_a_known_event_never_raises(event: str, data: Any) -> None:
     read({"event": event, "instance": "wa", "data": orjson.loads(orjson.dumps(data))})
 
 
-@settings(max_examples=500, deadline=None)
 @given(body=st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_any_bytes_never_raise(body: bytes) -> None:
     normalize(Accepted(parse_json(body), INSTANCES), lambda: NOW)
 
 
-@settings(max_examples=300, deadline=None)
 @given(value=garbage)
 def test_cleaning_twice_is_cleaning_once(value: Any) -> None:
     once = clean(value)

@@ -124,19 +124,17 @@ def addresses(event: Any) -> Iterator[Identity]:
         yield from getattr(event, name, ())
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(name=st.sampled_from(names()), edits=changes)
 def test_mutilated_samples_never_raise(name: str, edits: list[tuple[int, Any]]) -> None:
     check(read(mutilated(name, edits)))
 
 
-@settings(max_examples=200, deadline=None)
 @given(body=garbage)
 def test_any_json_never_raises(body: Any) -> None:
     check(read(copied(body)))
 
 
-@settings(max_examples=200, deadline=None)
 @given(field=st.sampled_from(FIELDS), value=garbage, lists=st.dictionaries(st.sampled_from(FIELDS), garbage))
 def test_any_value_of_a_known_field_never_raises(field: str, value: Any, lists: dict[str, Any]) -> None:
     laid_over = (value if isinstance(value, dict) else {"messages": value}) | lists | {"metadata": METADATA}
@@ -145,7 +143,6 @@ def test_any_value_of_a_known_field_never_raises(field: str, value: Any, lists: 
     check(read(body))
 
 
-@settings(max_examples=200, deadline=None)
 @given(kind=st.sampled_from(TYPES), content=garbage, more=st.dictionaries(field_names, garbage, max_size=3))
 def test_any_content_of_a_known_type_never_raises(kind: str, content: Any, more: dict[str, Any]) -> None:
     message = {"from": "12025550143", "id": "wamid.1", "timestamp": "1767229200", **more, "type": kind, kind: content}
@@ -156,13 +153,11 @@ def test_any_content_of_a_known_type_never_raises(kind: str, content: Any, more:
     assert kind == "system" or len([*found.items, *found.broken]) >= 1
 
 
-@settings(max_examples=100, deadline=None)
 @given(body=st.binary(max_size=60))
 def test_any_bytes_never_raise(body: bytes) -> None:
     read(parse_json(body))
 
 
-@settings(max_examples=100, deadline=None)
 @given(value=garbage)
 def test_cleaning_twice_is_cleaning_once(value: Any) -> None:
     once = clean(value, {})
@@ -183,7 +178,6 @@ def batch(bodies: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {"object": "whatsapp_business_account", "entry": [entry for body in bodies for entry in body["entry"]]}
 
 
-@settings(max_examples=100, deadline=None)
 @given(order=st.permutations(names()), edits=changes, size=st.integers(1, 30))
 def test_a_batch_says_what_its_parts_say_in_any_order(order: list[str], edits: Any, size: int) -> None:
     """With one of them mutilated, which costs the others nothing."""

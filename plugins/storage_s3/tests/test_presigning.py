@@ -46,7 +46,7 @@ def by_botocore(key: str, disposition: str, mime_type: str, token: str | None) -
         return plain, client.generate_presigned_url("get_object", {**where, **headers}, ExpiresIn=300)
 
 
-@settings(max_examples=20)
+@settings(max_examples=settings.default.max_examples // 5)
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1), st.sampled_from([None, "to/ken+=="]))
 def test_botocore_signs_the_same(disposition: str, token: str | None) -> None:
     plain, full = by_botocore(new_key(), disposition, "text/plain; charset=utf-8", token)

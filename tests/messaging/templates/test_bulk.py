@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from elsehu.contracts.errors import Conflict, DomainError, Invalid, NotFound
@@ -131,7 +131,6 @@ def drafters(draw: st.DrawFn) -> BulkDrafter:
 
 
 @given(drafters(), VALUES)
-@settings(max_examples=300)
 def test_every_place_is_filled_or_named(drafter: BulkDrafter, values: dict[str, str]) -> None:
     empty = [place for place in drafter.places if not values.get(place, "").strip()]
     try:

@@ -31,7 +31,7 @@ def filled(**values: Any) -> TemplateMessage:
 
 
 @given(st.lists(WORDS, min_size=6, max_size=6), NAMES, st.data())
-@settings(max_examples=60)
+@settings(max_examples=settings.default.max_examples // 3)
 def test_filling_puts_each_value_into_its_places(texts: list[str], names: list[str], data: st.DataObject) -> None:
     """Whatever values hold, even places of others: a template is filled once, and only at its places."""
     values = {name: data.draw(WORDS | st.sampled_from([f"{{{{{other}}}}}" for other in names])) for name in names}
