@@ -66,13 +66,19 @@ def describe(operations: Sequence[Operation]) -> Json:
 
 
 def operation_ids(operations: Sequence[Operation]) -> list[str]:
-    """Return a name for each operation: its handler's, with the tag in front where two are called alike."""
-    names = [getattr(_function(one), "__name__", "operation").lstrip("_") for one in operations]
-    often = Counter(names)
+    """Return a name for each operation: its handler's; where two are called alike, the tag's too, or all of its path."""
+    by_handler = [getattr(_function(one), "__name__", "operation").lstrip("_") for one in operations]
+    by_tag = [f"{one.method.lower()}_{_word(one.tag)}_{name}" for one, name in zip(operations, by_handler, strict=True)]
+    by_path = [f"{one.method.lower()}_{_word(one.path.removeprefix('/api/'))}" for one in operations]
+    handlers, tags = Counter(by_handler), Counter(by_tag)
     return [
-        name if often[name] == 1 else f"{one.method.lower()}_{one.tag.replace('-', '_')}_{name}"
-        for one, name in zip(operations, names, strict=True)
+        handler if handlers[handler] == 1 else tag if tags[tag] == 1 else path
+        for handler, tag, path in zip(by_handler, by_tag, by_path, strict=True)
     ]
+
+
+def _word(text: str) -> str:
+    return re.sub(r"\W+", "_", text).strip("_")
 
 
 def _function(one: Operation) -> Any:
