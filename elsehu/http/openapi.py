@@ -66,7 +66,7 @@ def describe(operations: Sequence[Operation]) -> Json:
 
 
 def operation_ids(operations: Sequence[Operation]) -> list[str]:
-    """Return a name for each operation: its handler's; where two are called alike, the tag's too, or all of its path."""
+    """Return a name for each operation: its handler's; of those called alike, with the tag, else of the whole path."""
     by_handler = [getattr(_function(one), "__name__", "operation").lstrip("_") for one in operations]
     by_tag = [f"{one.method.lower()}_{_word(one.tag)}_{name}" for one, name in zip(operations, by_handler, strict=True)]
     by_path = [f"{one.method.lower()}_{_word(one.path.removeprefix('/api/'))}" for one in operations]
