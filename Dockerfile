@@ -6,7 +6,7 @@ COPY elsehu elsehu
 COPY plugins plugins
 RUN python -m venv /opt/elsehu \
  && /opt/elsehu/bin/pip install --no-cache-dir --constraint constraints.txt . ./plugins/campaigns ./plugins/evolution ./plugins/meta_cloud \
-    ./plugins/sandbox ./plugins/storage_local ./plugins/storage_s3 ./plugins/campaigns
+    ./plugins/sandbox ./plugins/storage_local ./plugins/storage_s3
 
 FROM python:3.13-slim
 RUN useradd --system --create-home --home-dir /var/lib/elsehu elsehu
