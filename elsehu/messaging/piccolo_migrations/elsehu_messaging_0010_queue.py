@@ -9,9 +9,7 @@ DESCRIPTION = "with which team a conversation waits, and where"
 
 
 async def forwards():
-    manager = MigrationManager(
-        migration_id=ID, app_name="elsehu_messaging", description=DESCRIPTION
-    )
+    manager = MigrationManager(migration_id=ID, app_name="elsehu_messaging", description=DESCRIPTION)
 
     manager.add_column(
         table_class_name="Conversation",
