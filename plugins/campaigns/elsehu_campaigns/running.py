@@ -80,11 +80,11 @@ class Runner:
             return IDLE
 
     async def serve(self, campaign_id: UUID) -> Served:
-        """Take a step for one campaign, unless somebody else does."""
+        """Take a step for one campaign. One that somebody else serves in this moment is active: he may be the last."""
         async with self._kernel.db.transaction() as uow:
             campaign = await find_if_free(uow, campaign_id)
             if campaign is None:
-                return IDLE
+                return ACTIVE
             served = await self._step(uow, campaign)
         await self._progress.tell_if_due(campaign_id)
         return served

@@ -204,6 +204,7 @@ async def test_two_campaigns_share_the_budget_of_their_number(world: World) -> N
 
 async def test_it_tells_how_it_comes_along(world: World) -> None:
     number = await world.number(delays={"deliveredSeconds": 0.2, "readSeconds": None, "replySeconds": None})
+    began = time.monotonic()
     async with socket_to(world.server, world.admin.token) as socket:
         campaign = await world.started(number, people=people(25), delaySeconds=0.1)
 
@@ -212,10 +213,9 @@ async def test_it_tells_how_it_comes_along(world: World) -> None:
 
         await socket.until(lambda: told() and (told()[-1]["stats"] or {}).get("delivered") == 25, seconds=30)
     states = [one["state"] for one in told()]
-    assert states[0] == "draft"
     assert "running" in states
     assert states[-1] == "finished"
-    assert len(told()) <= 12, "three changes of state, and one a second"
+    assert len(told()) <= 4 + time.monotonic() - began, "three changes of state, and one a second"
     for one in told():
         if one["stats"]:
             assert one["stats"]["total"] == one["stats"]["pending"] + sum(
