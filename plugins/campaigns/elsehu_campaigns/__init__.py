@@ -6,8 +6,8 @@ from uuid import UUID
 
 import click
 
-from elsehu.plugin import EventType, Job, Kernel, Operation, PluginInfo, hookimpl
-from elsehu_campaigns import exports, jobs, numbers, opt_out, previews, realtime, routes, trying
+from elsehu.plugin import ContactData, EventType, Job, Kernel, Operation, PluginInfo, hookimpl
+from elsehu_campaigns import exports, jobs, numbers, opt_out, people, previews, realtime, restoring, routes, trying
 from elsehu_campaigns.cli import campaign_group
 from elsehu_campaigns.config import NAME, CampaignSettings
 from elsehu_campaigns.files import routes as files
@@ -19,7 +19,9 @@ __all__ = [
     "instance_updated",
     "message_received",
     "plugin_info",
+    "register_after_restore",
     "register_commands",
+    "register_contact_data",
     "register_events",
     "register_jobs",
     "register_routes",
@@ -61,6 +63,18 @@ def register_events() -> Sequence[EventType]:
 def register_commands() -> Sequence[click.Command]:
     """Offer the emergency brake on the command line."""
     return [campaign_group]
+
+
+@hookimpl
+def register_contact_data() -> Sequence[ContactData]:
+    """Hand out and erase what we keep of people."""
+    return [people.CONTACT_DATA]
+
+
+@hookimpl
+def register_after_restore() -> Sequence[Any]:
+    """Pause what may have gone on since the backup."""
+    return [restoring.settle]
 
 
 @hookimpl
