@@ -17,7 +17,7 @@ from elsehu_campaigns.places import Origin, origins_of
 from elsehu_campaigns.planning import PEOPLE, Frozen, fate_of, wanted
 from elsehu_campaigns.sources import Entry
 
-SLICE = 1_000
+SLICE = 250
 FIND = """
 SELECT k.phone AS found_by, p.contact_id FROM unnest($1::text[]) AS k(phone)
 CROSS JOIN LATERAL (SELECT contact_id FROM public_phones WHERE phone = k.phone LIMIT 1) p

@@ -26,7 +26,7 @@ from elsehu_campaigns.model import Campaign, find
 from elsehu_campaigns.outcomes import OUTCOMES, STATUSES
 from elsehu_campaigns.sources import sheet_of
 
-PAGE = 1_000
+PAGE = 250
 ADDED = ("Reason", "Detail")
 """What a list of failures has beside its own columns; one that is uploaded and fails again does not grow."""
 

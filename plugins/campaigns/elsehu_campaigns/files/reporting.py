@@ -10,7 +10,7 @@ from elsehu_campaigns.files.storing import StoredFile
 
 SAMPLE = 5
 MOST_ERRORS = 100
-PAGE = 1_000
+PAGE = 250
 
 PROBLEM = """
     CASE WHEN r.phone IS NULL THEN 'invalid_number' WHEN r.same_as IS NOT NULL THEN 'duplicate'

@@ -14,7 +14,7 @@ from elsehu_campaigns.config import NAME, CampaignSettings
 from elsehu_campaigns.files.reading import PhoneReader, Table, copied, polite
 
 COPY_SECONDS = 600.0
-PAGE = 5_000
+PAGE = 1_000
 
 INSERT = """
 INSERT INTO campaign_files (id, name, columns, mapping, default_region, created_by, created_at)
