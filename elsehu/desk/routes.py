@@ -6,7 +6,8 @@ from elsehu.desk.conversation_routes import OPERATIONS as CONVERSATIONS
 from elsehu.desk.people.operator_routes import OPERATIONS as OPERATORS
 from elsehu.desk.people.team_routes import OPERATIONS as TEAMS
 from elsehu.desk.queue.routes import OPERATIONS as QUEUE
+from elsehu.desk.replies.routes import OPERATIONS as REPLIES
 from elsehu.desk.tabulation_routes import OPERATIONS as TABULATIONS
 from elsehu.http.operations import Operation
 
-OPERATIONS: Sequence[Operation] = (*CONVERSATIONS, *QUEUE, *TABULATIONS, *TEAMS, *OPERATORS)
+OPERATIONS: Sequence[Operation] = (*CONVERSATIONS, *QUEUE, *TABULATIONS, *TEAMS, *OPERATORS, *REPLIES)

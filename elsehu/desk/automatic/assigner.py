@@ -13,6 +13,7 @@ from elsehu.desk.automatic.assigning import assign_waiting
 from elsehu.events import SIGNAL
 from elsehu.kernel import Kernel
 from elsehu.realtime.presence import CHANNEL
+from elsehu.tasks import together
 
 log = structlog.get_logger("elsehu.desk")
 
@@ -32,9 +33,8 @@ class Assigner:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._woken = kernel.signals.event(SIGNAL)
+        self._somebody_moved = asyncio.Event()
         self._hears = False
-        self._someone_moved = True
-        self._followed_at = 0.0
         self._known_since: datetime | None = None
 
     async def run(self) -> None:
@@ -44,25 +44,14 @@ class Assigner:
             self._hears = True
         while True:
             try:
-                await self._take_turn()
+                if await self._is_needed():
+                    await self._take_turn()
             except CONNECTION_LOST as error:
                 log.warning("assigner_waits", error=type(error).__name__)
             await asyncio.sleep(TURN_SECONDS)
 
     def _heard(self, _: dict[str, Any]) -> None:
-        self._someone_moved = True
-        self._woken.set()
-
-    async def _take_turn(self) -> None:
-        if not await self._is_needed():
-            return
-        async with self._kernel.db.session() as uow:
-            if await uow.fetch_value("SELECT pg_try_advisory_lock($1)", LOCK):
-                self._known_since = None
-                while await self._is_needed():
-                    await self._round(uow)
-                    await woken(self._woken, SWEEP_SECONDS)
-                    await asyncio.sleep(PACE_SECONDS)
+        self._somebody_moved.set()
 
     async def _is_needed(self) -> bool:
         desk = self._kernel.settings.desk
@@ -70,28 +59,37 @@ class Assigner:
             return True
         return await returning.are_wanted(self._kernel)
 
-    async def _round(self, uow: UnitOfWork) -> None:
-        await self._follow(uow)
-        if self._known_since is None:
-            return
+    async def _take_turn(self) -> None:
+        async with self._kernel.db.session() as uow:
+            if await uow.fetch_value("SELECT pg_try_advisory_lock($1)", LOCK):
+                self._known_since = None
+                await together(self._follow(uow), self._work())
+
+    async def _follow(self, uow: UnitOfWork) -> None:
+        """Follow who is there, whatever else takes how long. On the connection that holds the lock: whoever has lost
+        it writes nothing any more."""
+        while True:
+            is_known = await presence.follow(uow, self._kernel)
+            if not is_known:
+                self._known_since = None
+            elif self._known_since is None:
+                self._known_since = self._kernel.now()
+            self._woken.set()
+            await woken(self._somebody_moved, SWEEP_SECONDS)
+
+    async def _work(self) -> None:
+        while True:
+            await woken(self._woken, SWEEP_SECONDS)
+            if self._known_since is not None:
+                await self._round(self._known_since)
+            await asyncio.sleep(PACE_SECONDS)
+
+    async def _round(self, known_since: datetime) -> None:
         desk = self._kernel.settings.desk
         if desk.offline_minutes is not None:
             gone_since = self._kernel.now() - timedelta(minutes=desk.offline_minutes)
-            if self._known_since <= gone_since:  # who is gone since we were not there to see it may be on the way
+            if known_since <= gone_since:  # who is gone since we were not there to see it may be on the way
                 await leaving.take_back(self._kernel, gone_since)
         await returning.give_returned(self._kernel)
         if desk.assignment_rules:
             await assign_waiting(self._kernel)
-
-    async def _follow(self, uow: UnitOfWork) -> None:
-        """Follow who is there when somebody came or went, and every second. On the connection that holds the lock:
-        whoever has lost it writes nothing any more."""
-        now = asyncio.get_running_loop().time()
-        if not self._someone_moved and now < self._followed_at + SWEEP_SECONDS:
-            return
-        self._someone_moved = False
-        self._followed_at = now
-        if not await presence.follow(uow, self._kernel):
-            self._known_since = None
-        elif self._known_since is None:
-            self._known_since = self._kernel.now()

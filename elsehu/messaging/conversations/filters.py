@@ -35,6 +35,10 @@ class Filters:
         if _LOOKS_LIKE_PHONE.fullmatch(text):
             self._add_any(column, [p for digits in sorted(_spellings(text, default_region)) for p in _patterns(digits)])
             return
+        self.add_words(column, text)
+
+    def add_words(self, column: str, text: str) -> None:
+        """Add that `column` (without accents or case) holds all the words of a text, beyond the first few none."""
         for word in plain(text).split()[:MOST_WORDS]:
             self._add_any(column, _patterns(word))
 

@@ -1,0 +1,1 @@
+"""Canned replies: texts that are written often, with places for what differs."""
