@@ -46,9 +46,10 @@ from elsehu.realtime.registry import Registry
 from elsehu.realtime.relay import Relay
 from elsehu.realtime.routes import OPERATIONS as REALTIME
 from elsehu.realtime.socket import socket_endpoint
+from elsehu.reporting.routes import OPERATIONS as REPORTING
 from elsehu.settings import Settings
 
-KERNEL_OPERATIONS: Sequence[Operation] = (*IDENTITY, *INSTANCES, *MEDIA, *MESSAGING, *DESK, *REALTIME)
+KERNEL_OPERATIONS: Sequence[Operation] = (*IDENTITY, *INSTANCES, *MEDIA, *MESSAGING, *DESK, *REPORTING, *REALTIME)
 
 
 def create_app(settings: Settings, plugins: Plugins) -> Starlette:

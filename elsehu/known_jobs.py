@@ -6,8 +6,10 @@ from elsehu.media.jobs import JOBS as MEDIA
 from elsehu.messaging.jobs import JOBS as MESSAGING
 from elsehu.plugins import Plugins
 from elsehu.realtime.jobs import JOBS as REALTIME
+from elsehu.reporting.jobs import JOBS as REPORTING
 
 
 def jobs_of(plugins: Plugins) -> dict[str, Job]:
     """Return every job of the kernel and the enabled plugins by name. Raises ConfigError if two have one name."""
-    return by_name([*IDENTITY, *MEDIA, *MESSAGING, *REALTIME, *(job for _, job in plugins.registered("register_jobs"))])
+    of_plugins = [job for _, job in plugins.registered("register_jobs")]
+    return by_name([*IDENTITY, *MEDIA, *MESSAGING, *REPORTING, *REALTIME, *of_plugins])

@@ -56,6 +56,7 @@ class Life:
             "closed_at": None,
             "assigned_to": None,
             "tabulation_id": None,
+            "tabulation_name": None,
             "merged_into": None,
         }
 
@@ -161,7 +162,8 @@ class Life:
         if self.random.random() < 0.97:
             self.close()
         self.row |= {"closed_at": self.now, "assigned_to": self.owner}
-        self.row["tabulation_id"] = self.random.choice([*TABULATIONS, None])
+        reason = self.random.choice([*TABULATIONS, None])
+        self.row |= {"tabulation_id": reason, "tabulation_name": reason and f"Reason {TABULATIONS.index(reason)}"}
         if self.random.random() < 0.1:
             self.wait()
             self.says("p")  # an echo that finds it closed

@@ -1,8 +1,8 @@
 """The figures once more, as slowly and plainly as docs/reports.md says them: by looking at each piece of time.
 
 Nothing here knows how Elsehu works them out. A conversation's time is cut at every instant at which anything happens;
-of each piece is asked whether it was open, who had it, and which quarters of an hour of it are business hours (the tests'
-ranges, and all zones, keep to quarters).
+of each piece is asked whether it was open, who had it, and which quarters of an hour of it are business hours (the
+tests' ranges, and all zones, keep to quarters).
 """
 
 from bisect import bisect_left

@@ -38,9 +38,10 @@ WITH kept AS (
     FROM conversations l WHERE k.id = $1 AND l.id = $2
 )
 UPDATE conversations SET status = 'closed', assigned_to = NULL, closed_at = now(), merged_into = $1,
-    unread_count = 0 WHERE id = $2
+    opened_at = CASE WHEN status = 'dormant' THEN now() ELSE opened_at END, unread_count = 0 WHERE id = $2
 """
-"""Of two open ones the more open wins: assigned, queued, dormant. When a dormant one was opened says nothing."""
+"""Of two open ones the more open wins: assigned, queued, dormant. When a dormant one was opened says nothing: folded, it
+was never open for anybody."""
 
 
 async def fold(uow: UnitOfWork, kept: UUID, folded: UUID) -> None:
