@@ -17,7 +17,7 @@ WHERE c.id = r.campaign_id AND f.file_id = c.file_id AND f.number = r.row_number
 """
 ERASE_ROWS = """
 UPDATE campaign_file_rows
-SET phone = NULL, cells = (SELECT coalesce(jsonb_agg(''), '[]') FROM jsonb_array_elements(cells))
+SET phone = NULL, cells = (SELECT coalesce(jsonb_agg(''::text), '[]') FROM jsonb_array_elements(cells))
 WHERE phone = ANY($1::text[])
 """
 EXPORT = """

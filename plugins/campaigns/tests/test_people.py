@@ -17,7 +17,7 @@ VALUES ($1, 'News', $2, 'Hello {{name}}', $3, 'UTC', '{}', $4)
 RECIPIENT = """
 INSERT INTO campaign_recipients
     (id, campaign_id, position, row_number, contact_id, name, phone, variables, text, fate, reason)
-VALUES ($1, $2, $3, $4, $5, $6, $7, '{"name": "zyxmaria"}', $8, $9, CASE $9::text WHEN 'skipped' THEN 'duplicate' END)
+VALUES ($1, $2, $3, $4, $5, $6, $7, '{"name": "zyxmaria"}', $8, $9, $10)
 """
 
 
@@ -28,9 +28,13 @@ async def test_nothing_is_left_of_an_erased_person(kernel: Kernel) -> None:
         await uow.execute(ROW, file, 2, '["(11) 98888-7777", "zyxmaria"]', MARIA)
         await uow.execute(ROW, file, 3, '["+5511977776666", "Joana"]', "5511977776666")
         await uow.execute(CAMPAIGN, campaign, uuid4(), file, "finished")
-        await uow.execute(RECIPIENT, new_id(), campaign, 1, 2, contact, "zyxmaria", MARIA, "Hello zyxmaria", "queued")
-        await uow.execute(RECIPIENT, new_id(), campaign, 2, 2, None, "zyxmaria", MARIA, None, "skipped")
-        await uow.execute(RECIPIENT, new_id(), campaign, 3, 3, uuid4(), "Joana", "5511977776666", "Hello", "queued")
+        await uow.execute(
+            RECIPIENT, new_id(), campaign, 1, 2, contact, "zyxmaria", MARIA, "Hello zyxmaria", "queued", None
+        )
+        await uow.execute(RECIPIENT, new_id(), campaign, 2, 2, None, "zyxmaria", MARIA, None, "skipped", "duplicate")
+        await uow.execute(
+            RECIPIENT, new_id(), campaign, 3, 3, uuid4(), "Joana", "5511977776666", "Hello", "queued", None
+        )
         person = Person([contact], [MARIA], [])
         assert [one["text"] for one in await people.export(uow, person)] == ["Hello zyxmaria"]
         await people.erase(uow, person)
