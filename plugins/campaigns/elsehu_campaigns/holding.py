@@ -39,8 +39,14 @@ def _of_instance(instance: Instance) -> str | None:
     return None
 
 
-def limit_reached(campaign: Campaign, now: datetime) -> str:
-    """Return the words for a day whose limit is reached."""
+def why(campaign: Campaign, now: datetime, *, is_full: bool, is_dry: bool) -> str | None:
+    """Return why nothing more is queued: its day is full, or (`is_dry`) whoever is left has yet to be looked up."""
+    if is_full:
+        return _limit_reached(campaign, now)
+    return "Its next numbers are being checked with the provider." if is_dry and campaign.check_numbers else None
+
+
+def _limit_reached(campaign: Campaign, now: datetime) -> str:
     tomorrow = end_of_day(now, campaign.zone)
     at = tomorrow if campaign.window is None else opening(campaign.window, tomorrow).start
     return f"Today's limit is reached; it goes on at {_local(max(at, tomorrow), campaign)}."

@@ -49,7 +49,8 @@ async def _serve(kernel: Kernel) -> bool:
     return True
 
 
-RUN = Job("campaigns.run", run, cron="* * * * *")
+RUN = Job("campaigns.run", run, cron="* * * * *", queue="low")
+"""In the low queue, for it asks for itself again at once: in the other, what waits in the low one would never be done."""
 JOBS: Sequence[Job] = (RUN,)
 
 

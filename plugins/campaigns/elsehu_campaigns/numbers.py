@@ -29,7 +29,7 @@ from elsehu_campaigns.config import NAME, CampaignSettings
 from elsehu_campaigns.feeding import LAST_POSITION
 
 BATCH = 50
-SLICE_SECONDS = 45.0
+SLICE_SECONDS = 15.0
 ASK_SECONDS = 60.0
 LOCK = 0x6E756D62
 REASON, DETAIL = "invalid_number", "The provider says that nobody has this number."

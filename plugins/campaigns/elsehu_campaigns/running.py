@@ -159,10 +159,12 @@ class Runner:
             return IDLE
         room, is_full = await feeding.room(uow, campaign, self._config, now)
         fed = await feeding.feed(uow, self._kernel, campaign, room, now) if room > 0 else 0
-        await self._hold(uow, campaign, holding.limit_reached(campaign, now) if is_full else None)
-        if fed == 0 and await self._is_over(uow, campaign):
+        is_over = fed == 0 and await self._is_over(uow, campaign)
+        if is_over:
             await move(uow, campaign, Step.FINISH, now)
             return ACTIVE
+        is_dry = fed == 0 and room == feeding.depth(campaign, self._config)
+        await self._hold(uow, campaign, holding.why(campaign, now, is_full=is_full, is_dry=is_dry))
         if is_full:
             return IDLE
         return BUSY if feeding.SLICE == fed < room else ACTIVE
