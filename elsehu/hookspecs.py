@@ -24,6 +24,7 @@ from elsehu.contracts.instance import Instance, InstanceReport, Pairing
 from elsehu.contracts.message import Identity
 from elsehu.contracts.outbound import OutboundMessage, Quoted, Sent
 from elsehu.contracts.plugin import PluginContext, PluginInfo
+from elsehu.contracts.report import ReportExporter
 from elsehu.contracts.rules import Closing, Decision, Refusal, Snapshot
 from elsehu.contracts.storage import ByteRange, StoredObject
 from elsehu.contracts.template import ProviderTemplate
@@ -255,6 +256,11 @@ class RegistrationHooks:
     @hookspec
     def register_jobs(self) -> Sequence[Any]:
         """Background jobs and periodic tasks (`elsehu.plugin.Job`)."""
+        raise NotImplementedError
+
+    @hookspec
+    def report_exporters(self, context: PluginContext) -> Sequence[ReportExporter]:
+        """Formats in which reports can be had: `GET /api/reports/export?format=…`."""
         raise NotImplementedError
 
     @hookspec

@@ -58,6 +58,15 @@ from elsehu.contracts.plugin import (
     PluginModel,
     ProviderSpec,
 )
+from elsehu.contracts.report import (
+    Column,
+    ColumnKind,
+    Report,
+    ReportExporter,
+    Section,
+    SectionItem,
+    SectionKind,
+)
 from elsehu.contracts.rules import Candidate, Closing, Decision, Refusal, Snapshot, Waiting
 from elsehu.contracts.storage import ByteRange, StoredObject, check_key
 from elsehu.contracts.template import (
@@ -101,6 +110,7 @@ from elsehu.realtime.registry import Audience, EventType, Rendered
 from elsehu.sheets import Limits as SheetLimits
 from elsehu.sheets import Meaning, Sheet, csv_lines, guess_columns, open_sheet
 from elsehu.sheets import Row as SheetRow
+from elsehu.sheets.formulas import neutralised
 from elsehu.tolerant_json import parse_json
 
 __all__ = [
@@ -127,6 +137,8 @@ __all__ = [
     "Challenge",
     "Change",
     "Closing",
+    "Column",
+    "ColumnKind",
     "ConfigError",
     "Conflict",
     "ConsentChanged",
@@ -197,11 +209,16 @@ __all__ = [
     "Refusal",
     "Rejected",
     "Rendered",
+    "Report",
+    "ReportExporter",
     "Retryable",
     "Role",
     "Row",
     "Runner",
     "Scope",
+    "Section",
+    "SectionItem",
+    "SectionKind",
     "SendMessage",
     "Sent",
     "Sheet",
@@ -242,6 +259,7 @@ __all__ = [
     "hookimpl",
     "invalid",
     "isoformat",
+    "neutralised",
     "new_id",
     "open_lane",
     "open_sheet",

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from elsehu import hookspecs
-from elsehu.contracts import errors, inbound, instance, outbound, plugin, rules, template, webhook
+from elsehu.contracts import errors, inbound, instance, outbound, plugin, report, rules, template, webhook
 from elsehu.ids import new_id
 from elsehu.kernel import Kernel
 from elsehu.plugin import ContactRow, upsert_contacts
@@ -119,7 +119,7 @@ def test_every_hook_is_in_the_guide() -> None:
 
 
 def test_every_field_of_every_value_is_in_the_guide() -> None:
-    modules: list[Any] = [errors, inbound, instance, outbound, plugin, rules, template, webhook]
+    modules: list[Any] = [errors, inbound, instance, outbound, plugin, report, rules, template, webhook]
     fields = [
         (name, field.name)
         for module in modules

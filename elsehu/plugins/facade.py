@@ -15,6 +15,7 @@ from elsehu.contracts.instance import Instance, InstanceReport, Pairing
 from elsehu.contracts.message import Identity
 from elsehu.contracts.outbound import OutboundMessage, Quoted, Sent
 from elsehu.contracts.plugin import Cache, Forgetful, PluginContext, PluginInfo, ProviderSpec
+from elsehu.contracts.report import ReportExporter
 from elsehu.contracts.rules import Closing, Decision, Refusal, Snapshot
 from elsehu.contracts.storage import ByteRange, StoredObject
 from elsehu.contracts.template import ProviderTemplate
@@ -244,6 +245,10 @@ class Plugins:
         return None
 
     # Registration ------------------------------------------------------------------------------------
+
+    def exporters(self) -> dict[str, ReportExporter]:
+        """Return the formats of reports by name."""
+        return {exporter.name: exporter for _, exporter in self.registered("report_exporters")}
 
     def registered(self, hook: str) -> list[tuple[Plugin, Any]]:
         """Return what every plugin registers by `hook` (`register_routes`, …), with its plugin."""

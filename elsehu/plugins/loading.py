@@ -63,7 +63,9 @@ def load_plugins(settings: Settings, found: Mapping[str, Sequence[EntryPoint]] |
     _check_unique(loaded)
     _check_storage(loaded, settings.media.storage)
     _check_assignment(loaded, settings)
-    return Plugins(loaded, settings.media.storage)
+    plugins = Plugins(loaded, settings.media.storage)
+    _check_exporters(plugins)
+    return plugins
 
 
 def _refuse(code: str, detail: str) -> ConfigError:
@@ -232,6 +234,18 @@ def _check_assignment(loaded: Sequence[Plugin], settings: Settings) -> None:
                 f"{settings.file_name}: [desk] assignment names {name!r}, which is no rule{perhaps(name, known)} "
                 f"Choose off, or of these: {', '.join(known)}; or add the plugin to [plugins] enabled.",
             )
+
+
+def _check_exporters(plugins: Plugins) -> None:
+    owners: dict[str, str] = {}
+    for plugin, exporter in plugins.registered("report_exporters"):
+        if exporter.name in owners:
+            raise _refuse(
+                "plugin_conflict",
+                f"The plugins {owners[exporter.name]!r} and {plugin.info.name!r} both export reports as "
+                f"{exporter.name!r}. Enable only one of them in [plugins] enabled.",
+            )
+        owners[exporter.name] = plugin.info.name
 
 
 def _check_storage(loaded: Sequence[Plugin], chosen: str) -> None:
