@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from elsehu.bus import Bus
+from elsehu.ids import new_id
 from elsehu.tasks import end
 
 CHANNEL = "elsehu.signals"
@@ -21,6 +22,7 @@ class Signals:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
+        self._origin = str(new_id())
         self._listeners: dict[str, list[Listener]] = {}
         self._unpublished: set[str] = set()
         self._wake_publisher = asyncio.Event()
@@ -47,6 +49,9 @@ class Signals:
             listener()
 
     def _heard(self, hint: dict[str, Any]) -> None:
+        """Pass on what another process said; who listens here was told of our own at once."""
+        if hint.get("origin") == self._origin:
+            return
         for name in hint.get("names", ()):
             self._tell(name)
 
@@ -55,7 +60,7 @@ class Signals:
             await self._wake_publisher.wait()
             self._wake_publisher.clear()
             names, self._unpublished = self._unpublished, set()
-            await self._bus.publish(CHANNEL, {"names": sorted(names)})
+            await self._bus.publish(CHANNEL, {"names": sorted(names), "origin": self._origin})
 
 
 @asynccontextmanager

@@ -73,8 +73,13 @@ def hide_secrets(kernel: Kernel, instance: Instance, error: ProviderError) -> No
     error.args = (f"{error.code}: {error.detail}",)
 
 
+def trace_of(kernel: Kernel, instance: Instance, error: Exception) -> str:
+    """Return the traceback of a plugin's mistake for the log, without the secrets of `instance`."""
+    return hide("".join(traceback.format_exception(error)), _secrets(kernel, instance))
+
+
 def _mistake(kernel: Kernel, instance: Instance, error: Exception) -> ProviderError:
-    trace = hide("".join(traceback.format_exception(error)), _secrets(kernel, instance))
+    trace = trace_of(kernel, instance, error)
     log.error("provider_hook_broke", provider=instance.provider, instance=str(instance.id), traceback=trace)
     name = type(error).__name__
     detail = f"The plugin of {instance.provider} failed unexpectedly ({name}). The log has the details."

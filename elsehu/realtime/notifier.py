@@ -21,6 +21,9 @@ NAME = "plugins"
 LOCK = 0x6E6F7469
 TURN_SECONDS = 2.0
 POLL_SECONDS = 1.0
+PAUSE_SECONDS = 0.02
+"""What is committed within it is told together: where one got to is written down for all of it."""
+
 PAGE_EVENTS = 100
 FIND = "SELECT position FROM event_readers WHERE name = $1"
 SAVE = """
@@ -68,6 +71,7 @@ class Notifier:
                 await self._save(uow, position)
             if len(events) < PAGE_EVENTS:
                 await woken(self._woken, POLL_SECONDS)
+                await asyncio.sleep(PAUSE_SECONDS)
 
     async def _tell(self, events: Sequence[Event], hooks: dict[str, str]) -> None:
         rendered = await self._registry.render(self._kernel, events)

@@ -47,7 +47,7 @@ CROSS JOIN LATERAL (
 WHERE {CAN_SEND} ORDER BY i.id
 """  # noqa: S608
 """The numbers that can send: whether anything is due, and when the next will be. What waits in lanes that are closed
-is not looked at. Each ORDER BY … LIMIT 1 has every plan read its index, whatever it believes of how many are pending."""
+is not looked at. Each ORDER BY … LIMIT 1 has every plan read its index, however many it takes for pending."""
 
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('outbound ' || id, 0)) FROM unnest($1::uuid[]) AS id"
 """One process at a time claims from a number, and each with a snapshot of its own: two that see half of each other's
@@ -251,7 +251,7 @@ def _bucket(row: Mapping[str, Any], rate: float, now: float) -> Bucket:
 
 async def claim(
     uow: UnitOfWork, budgets: Sequence[Budget], free: Slots, now: datetime, lease: timedelta
-) -> Sequence[Mapping[str, Any]]:
+) -> Sequence[Row]:
     """Claim what `budgets` allow, at most one message of each conversation, and pay for it.
 
     Lanes get what people leave them of their number's rate and of the slots.
@@ -304,9 +304,7 @@ def _time(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-async def more_at(
-    uow: UnitOfWork, budgets: Sequence[Budget], claimed: Sequence[Mapping[str, Any]], now: datetime
-) -> datetime | None:
+async def more_at(uow: UnitOfWork, budgets: Sequence[Budget], claimed: Sequence[Row], now: datetime) -> datetime | None:
     """Return when the next message may leave that a claim left behind.
 
     For its number's rate, its customer's pace, its lane's gap. (What a lane left behind for a customer's pace is found

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from elsehu.contracts.inbound import IdentitiesLinked, MessageArrived
 from elsehu.contracts.message import RANK
-from elsehu.db import UnitOfWork
+from elsehu.db import Row, UnitOfWork
 from elsehu.events import SIGNAL
 from elsehu.messaging.inbound import reactions, statuses, updates, waiting
 from elsehu.messaging.inbound.locks import lock, message_key
@@ -24,13 +24,19 @@ WITH sent AS (
             SELECT m.status, m.status_rank, m.error_code, m.error_detail, m.provider_code, m.failed_at LIMIT 1)
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::timestamptz[])
         AS r(id, external_id, status, rank, at)
-    WHERE m.id = r.id RETURNING m.id, m.conversation_id, m.kind
+    WHERE m.id = r.id AND NOT EXISTS (
+        SELECT 1 FROM messages o
+        WHERE o.instance_id = m.instance_id AND o.external_id = r.external_id AND o.id <> m.id)
+    RETURNING m.id, m.conversation_id, m.instance_id, m.external_id, m.kind
 ), told AS (
     INSERT INTO events (type, subject_id, conversation_id) SELECT 'message:updated', id, conversation_id FROM sent
 )
-SELECT id FROM sent WHERE kind = 'reaction'
+SELECT s.id, s.instance_id, s.external_id, s.kind = 'reaction' AS is_reaction, EXISTS (
+    SELECT 1 FROM waiting_updates w WHERE w.instance_id = s.instance_id AND w.external_id = s.external_id) AS is_awaited
+FROM sent s
 """
-"""The provider took it: of failures stands only what was told of this very attempt."""
+"""The provider took it: of failures stands only what was told of this very attempt. Left out is whose id another
+message has."""
 
 NOT_SENT = """
 WITH judged AS (
@@ -46,9 +52,11 @@ WITH judged AS (
 ), told AS (
     INSERT INTO events (type, subject_id, conversation_id) SELECT 'message:updated', id, conversation_id FROM judged
 )
-SELECT id, conversation_id, template_id FROM judged
+SELECT j.id, j.conversation_id, j.template_id FROM judged j JOIN conversations v ON v.id = j.conversation_id
+ORDER BY v.contact_id
 """
-"""Only for the claim that it is the outcome of: who slept past his claim must not speak for the next one."""
+"""Only for the claim that it is the outcome of: who slept past his claim must not speak for the next one. What these
+say of customers is written in the order of the customers, as everybody locks them."""
 
 TAKEN_BY_OTHERS = """
 SELECT m.id, m.attempts, r.id AS ours FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS r(id, instance_id, external_id)
@@ -103,17 +111,34 @@ def _external(result: Result) -> str:
 async def _record_sent(uow: UnitOfWork, sent: Sequence[Result], now: datetime) -> None:
     if not sent:
         return
-    externals = [_external(one) for one in sent]
-    ids, instances = [one.message_id for one in sent], [one.instance_id for one in sent]
-    for row in await uow.fetch(TAKEN_BY_OTHERS, ids, instances, externals):
-        await _free_external_id(uow, row)
-    states = [one.verdict.status for one in sent]
-    times = [(one.verdict.sent.at if one.verdict.sent else None) or now for one in sent]
-    reacted = await uow.fetch(SENT, ids, externals, states, [RANK[status] for status in states], times)
-    await reactions.show_sent(uow, [row["id"] for row in reacted], now)
-    early = await waiting.take(uow, zip(instances, externals, strict=True))
+    rows = await uow.fetch(SENT, *_sent_columns(sent, now))
+    if len(rows) < len(sent):
+        there = {row["id"] for row in rows}
+        rows += await _record_conflicting(uow, [one for one in sent if one.message_id not in there], now)
+    await reactions.show_sent(uow, [row["id"] for row in rows if row["is_reaction"]], now)
+    awaited = [(row["instance_id"], row["external_id"]) for row in rows if row["is_awaited"]]
+    early = await waiting.take(uow, awaited)
     waited = [(instance, event) for instance, event in early if not isinstance(event, MessageArrived)]
     await updates.apply(uow, waited, now)
+
+
+def _sent_columns(sent: Sequence[Result], now: datetime) -> tuple[list[Any], ...]:
+    states = [one.verdict.status for one in sent]
+    return (
+        [one.message_id for one in sent],
+        [_external(one) for one in sent],
+        states,
+        [RANK[status] for status in states],
+        [(one.verdict.sent.at if one.verdict.sent else None) or now for one in sent],
+    )
+
+
+async def _record_conflicting(uow: UnitOfWork, sent: Sequence[Result], now: datetime) -> list[Row]:
+    """Record sends whose ids at the provider other messages have."""
+    ids, instances = [one.message_id for one in sent], [one.instance_id for one in sent]
+    for row in await uow.fetch(TAKEN_BY_OTHERS, ids, instances, [_external(one) for one in sent]):
+        await _free_external_id(uow, row)
+    return await uow.fetch(SENT, *_sent_columns(sent, now))
 
 
 async def _free_external_id(uow: UnitOfWork, row: Mapping[str, Any]) -> None:

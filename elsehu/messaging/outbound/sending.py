@@ -6,6 +6,7 @@ from uuid import UUID
 
 import orjson
 
+from elsehu import events
 from elsehu.contracts.errors import Conflict, PermissionDenied
 from elsehu.contracts.user import Caller, Role
 from elsehu.db import Row
@@ -52,6 +53,9 @@ SELECT (SELECT count(*) FROM place) AS places, (SELECT count(*) FROM queued) AS 
 """
 """A provider's times have whole seconds: with ours cut alike, what comes in the same second is shown in the order
 of arrival, and nothing that we send is shown before what is there."""
+
+
+EXISTING = "SELECT id FROM messages WHERE conversation_id = $1 AND client_id = $2"
 
 
 async def send(kernel: Kernel, caller: Caller, request: SendMessage, wait: float | None = None) -> dict[str, Any]:
@@ -103,32 +107,29 @@ async def enqueue(kernel: Kernel, caller: Caller, conversation_id: UUID, instanc
     """
     message_id = new_id()
     owner = caller.user_id if caller.role is Role.OPERATOR else None
-    async with kernel.db.transaction() as uow:
-        row = await uow.fetch_row(
-            ENQUEUE,
-            message_id,
-            conversation_id,
-            instance_id,
-            drafted.client_id,
-            drafted.kind,
-            drafted.text,
-            orjson.dumps(drafted.payload).decode() if drafted.payload is not None else None,
-            drafted.media_id,
-            drafted.reply_to,
-            caller.user_id,
-            kernel.now(),
-            caller.user_id is not None,
-            owner,
-            0,
-            drafted.template_id,
-        )
-        assert row is not None
-        if not row["places"]:
-            raise Conflict("conversation_closed", "The conversation was closed or given to somebody else just now.")
-        if row["queued"]:
-            uow.signal("events")
-            uow.signal("outbound")
-            return message_id
-        existing = "SELECT id FROM messages WHERE conversation_id = $1 AND client_id = $2"
-        already: UUID = await uow.fetch_value(existing, conversation_id, drafted.client_id)
-        return already
+    row = await kernel.db.fetch_row(
+        ENQUEUE,
+        message_id,
+        conversation_id,
+        instance_id,
+        drafted.client_id,
+        drafted.kind,
+        drafted.text,
+        orjson.dumps(drafted.payload).decode() if drafted.payload is not None else None,
+        drafted.media_id,
+        drafted.reply_to,
+        caller.user_id,
+        kernel.now(),
+        caller.user_id is not None,
+        owner,
+        0,
+        drafted.template_id,
+    )
+    assert row is not None
+    if not row["places"]:
+        raise Conflict("conversation_closed", "The conversation was closed or given to somebody else just now.")
+    if row["queued"]:
+        kernel.signals.emit((events.SIGNAL, "outbound"))
+        return message_id
+    already: UUID = await kernel.db.fetch_value(EXISTING, conversation_id, drafted.client_id)
+    return already
