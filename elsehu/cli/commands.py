@@ -17,6 +17,7 @@ COMMANDS = {
     "user": "elsehu.cli.user:user_group",
     "rotate-key": "elsehu.cli.rotate:rotate_key",
     "storage": "elsehu.cli.storage:storage",
+    "contacts": "elsehu.cli.contacts:contacts",
     "backup": "elsehu.cli.backup:backup",
     "doctor": "elsehu.cli.doctor:doctor",
     "config": "elsehu.cli.config:config",

@@ -31,19 +31,27 @@ async def file_part(request: Request, limit: int, field: str = "file") -> FilePa
     `limit` is the largest body in bytes. Here or while the bytes are read it raises UnsupportedMedia (no
     multipart), TooLarge, Malformed (broken, or broken off) and Invalid (another field, a second file).
     """
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit + OVERHEAD:
-        raise _too_large(limit)
-    parts = _parts(request, limit)
-    headers = await anext(parts, None)
+    found = parts(request, limit)
+    headers = await anext(found, None)
     if not isinstance(headers, dict):
         raise Malformed("malformed_multipart", f"The body holds no parts. Send the file in the field {field!r}.")
-    _, options = parse_options_header(headers.get(b"content-disposition", b""))
-    if options.get(b"name") != field.encode() or b"filename" not in options:
-        problem = FieldError(_text(options.get(b"name", b"")), "is not taken here")
+    name, file_name = names_of(headers)
+    if name != field or file_name is None:
+        problem = FieldError(name, "is not taken here")
         raise Invalid("invalid_request", f"Send one file, in the field {field!r}.", errors=[problem])
-    declared_type = _text(headers.get(b"content-type", b""))
-    return FilePart(_text(options[b"filename"]), declared_type, _only_data(parts, field))
+    return FilePart(file_name, declared_type_of(headers), _only_data(found, field))
+
+
+def names_of(headers: Headers) -> tuple[str, str | None]:
+    """Return the name of a part's field, and that of its file if it is one."""
+    _, options = parse_options_header(headers.get(b"content-disposition", b""))
+    file_name = options.get(b"filename")
+    return text_of(options.get(b"name", b"")), None if file_name is None else text_of(file_name)
+
+
+def declared_type_of(headers: Headers) -> str:
+    """Return the media type that a part's sender claims."""
+    return text_of(headers.get(b"content-type", b""))
 
 
 async def _only_data(parts: AsyncIterator[Headers | bytes], field: str) -> AsyncIterator[bytes]:
@@ -53,8 +61,11 @@ async def _only_data(parts: AsyncIterator[Headers | bytes], field: str) -> Async
         yield part
 
 
-async def _parts(request: Request, limit: int) -> AsyncIterator[Headers | bytes]:
-    """Yield each part's headers and then its data."""
+async def parts(request: Request, limit: int) -> AsyncIterator[Headers | bytes]:
+    """Yield each part's headers and then its data. Raises what `file_part` raises, but for Invalid."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit + OVERHEAD:
+        raise _too_large(limit)
     reader = _Reader(_boundary(request))
     size = 0
     try:
@@ -129,7 +140,8 @@ def _boundary(request: Request) -> bytes:
     return options[b"boundary"]
 
 
-def _text(raw: bytes) -> str:
+def text_of(raw: bytes) -> str:
+    """Return `raw` as UTF-8, else as what old browsers send."""
     try:
         return raw.decode()
     except UnicodeDecodeError:

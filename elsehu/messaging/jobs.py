@@ -7,6 +7,7 @@ from typing import Any
 from elsehu.jobs import Job
 from elsehu.kernel import Kernel
 from elsehu.media import retention
+from elsehu.messaging.contacts.importing.jobs import JOBS as IMPORTS
 from elsehu.messaging.inbound import raw_events
 from elsehu.messaging.messages.views import media_settled
 from elsehu.messaging.templates.jobs import JOBS as TEMPLATES
@@ -29,5 +30,6 @@ async def expire_files(kernel: Kernel, _: Mapping[str, Any]) -> None:
 JOBS: Sequence[Job] = (
     Job("messaging.purge_raw_events", purge_raw_events, "23 * * * *", "low"),
     Job("messaging.expire_files", expire_files, "37 3 * * *", "low"),
+    *IMPORTS,
     *TEMPLATES,
 )

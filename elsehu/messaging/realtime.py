@@ -9,6 +9,7 @@ from elsehu.contracts.user import Caller, Queue, Role
 from elsehu.events import Event
 from elsehu.http.operations import EVERYBODY, SUPERVISORS
 from elsehu.kernel import Kernel
+from elsehu.messaging.contacts.importing.realtime import render_imports
 from elsehu.messaging.conversations.reading import mark_read
 from elsehu.messaging.conversations.typing import tell_operator_typing
 from elsehu.messaging.conversations.views import Standing, conversation_views, require_visible
@@ -126,6 +127,7 @@ async def typing(kernel: Kernel, caller: Caller, _: Session, data: Typing) -> No
 
 EVENT_TYPES: Sequence[EventType] = (
     EventType("template:updated", render_templates),
+    EventType("import:updated", render_imports),
     EventType("message:new", render_messages, hook="message_received"),
     EventType("message:updated", render_messages, hook="message_updated"),
     EventType("message:withdrawn", render_withdrawn),

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from typing import Literal
 
-CANDIDATES = (",", ";", "\t", "|")
+Delimiter = Literal[",", ";", "\t", "|"]
+CANDIDATES: Sequence[Delimiter] = (",", ";", "\t", "|")
 DECLARED = re.compile(r"sep=([,;\t|:^~])\r?\n?\Z", re.IGNORECASE)
 """A first line that Excel writes and obeys."""
 

@@ -30,6 +30,9 @@ WORDS: Mapping[Meaning, Sequence[str]] = {
 }  # fmt: skip
 """Headings without accents, case or signs, the most telling first."""
 
+AMBIGUOUS = frozenset({"contato", "contact", "numero", "number", "cliente", "customer"})
+"""Headings that are believed only if what is below them is like it."""
+
 _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _PHONE = re.compile(r"\s*\+?[\d\s().\-/]{8,30}\Z")
@@ -42,8 +45,8 @@ MOST = 0.6
 def guess_columns(columns: Sequence[str], sample: Sequence[Sequence[str]] = ()) -> dict[Meaning, str]:
     """Return which column is what, as far as can be told; no column is two things.
 
-    `sample` are the cells of some rows. They tell where no heading does, and a heading is not believed against them:
-    a column called `Contato` that holds names is no phone.
+    `sample` are the cells of some rows. They tell where no heading does, or one that may mean several things: a column
+    called `Contato` that holds names is no phone.
     """
     cells = {name: [row[place] for row in sample if row[place : place + 1]] for place, name in enumerate(columns)}
     guessed: dict[Meaning, str] = {}
@@ -69,7 +72,7 @@ _LOOKS_LIKE: Mapping[Meaning, Callable[[str], bool]] = {
 
 def _by_heading(meaning: Meaning, columns: Sequence[str], cells: Mapping[str, Sequence[str]]) -> str | None:
     ranks = {name: rank for name in columns if (rank := _rank(meaning, name)) is not None}
-    believed = [name for name in ranks if _may_be(meaning, cells[name])]
+    believed = [name for name in ranks if _is_plain(meaning, name) or _may_be(meaning, cells[name])]
     return min(believed, key=lambda name: ranks[name], default=None)
 
 
@@ -81,6 +84,11 @@ def _rank(meaning: Meaning, heading: str) -> tuple[bool, int] | None:
             return (False, rank)
     padded = f" {words} "
     return next(((True, rank) for rank, wanted in enumerate(WORDS[meaning]) if f" {wanted} " in padded), None)
+
+
+def _is_plain(meaning: Meaning, heading: str) -> bool:
+    words = plain_words(heading)
+    return words in WORDS[meaning] and words not in AMBIGUOUS
 
 
 def plain_words(heading: str) -> str:

@@ -14,6 +14,7 @@ GUESSES = [
     ("a contact that is a phone", ["Contato", "Obs"], [["11999990001", "x1"]], ["Contato", None, None, None]),
     ("no heading tells", ["A", "B", "C"], [["a@b.co", "Ana Reis", "(11) 99999-0001"]], ["C", "B", "A", None]),
     ("dates are no phones", ["A", "B"], [["2026-03-05", "x"], ["05/03/2026 10:20", "y1"]], [None, None, None, None]),
+    ("a plain heading above nonsense", ["Telefone", "Nome"], [["?", "1"]], ["Telefone", "Nome", None, None]),
     ("nothing", [], NOBODY, [None, None, None, None]),
 ]  # fmt: skip
 

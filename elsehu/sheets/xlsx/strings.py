@@ -16,8 +16,13 @@ _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 
 
 def unescaped(text: str) -> str:
-    """Return `text` with its `_x000D_` as characters (ECMA-376 part 1, 22.9.2.19)."""
-    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text) if "_x" in text else text
+    """Return `text` with its `_x000D_` as characters (ECMA-376 part 1, 22.9.2.19); what no text can hold goes."""
+    return _ESCAPED.sub(_character, text) if "_x" in text else text
+
+
+def _character(match: re.Match[str]) -> str:
+    code = int(match[1], 16)
+    return "" if code == 0 or 0xD800 <= code < 0xE000 else chr(code)
 
 
 def whole(found: list[str]) -> str:
@@ -47,7 +52,7 @@ class SharedStrings:
 
     def _add(self, strings: Iterable[str]) -> None:
         for text in strings:
-            self._ends.append(self._ends[-1] + self._file.write(text.encode("utf-8", "replace")))
+            self._ends.append(self._ends[-1] + self._file.write(text.encode()))
 
     def _get(self, number: str) -> str:
         place = int(number) if number.isdecimal() and len(number) < 12 else -1
