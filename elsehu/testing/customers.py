@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from elsehu.contracts.inbound import Item, MessageArrived, Normalized
+from elsehu.contracts.inbound import ConsentChanged, Item, MessageArrived, Normalized
 from elsehu.contracts.message import Direction, Identity, IdentityKind, Kind
 from elsehu.ids import new_token
 from elsehu.messaging.inbound.ingest import Ingest
@@ -43,3 +43,9 @@ async def customer_writes(
     found = "SELECT conversation_id FROM messages WHERE instance_id = $1 AND external_id = $2"
     conversation_id: UUID = await server.kernel.db.fetch_value(found, number, event.external_id)
     return conversation_id
+
+
+async def customer_decides(server: RunningServer, number: UUID, digits: str, *, accepts: bool) -> None:
+    """Let the provider tell, as if by webhook, whether a customer wants marketing."""
+    event = ConsentChanged((address(digits),), accepts=accepts, at=server.kernel.now())
+    await server.kernel.part(Ingest).submit("sandbox", Normalized([Item(number, event)], raw={}), number)

@@ -1,6 +1,6 @@
 """Whoever does not want campaigns gets none, whatever road the word comes by and whenever; the answer comes once."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from elsehu.contracts.inbound import ConsentChanged, Item, Normalized
-from elsehu.contracts.message import Kind
-from elsehu.messaging.inbound.ingest import Ingest
-from elsehu.testing.customers import address, customer_writes
+from elsehu.plugin import Kind
+from elsehu.testing.customers import customer_decides, customer_writes
 
 from .world import World, done, people
 
@@ -145,8 +143,7 @@ async def by_keyword(world: World, number: str, phone: str) -> None:
 
 
 async def by_the_provider(world: World, number: str, phone: str) -> None:
-    told = ConsentChanged((address(phone[1:]),), accepts=False, at=datetime.now(UTC))
-    await world.kernel.part(Ingest).submit("sandbox", Normalized([Item(UUID(number), told)], raw={}), UUID(number))
+    await customer_decides(world.server, UUID(number), phone[1:], accepts=False)
 
 
 async def by_hand(world: World, number: str, phone: str) -> None:

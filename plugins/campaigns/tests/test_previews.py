@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from elsehu_campaigns import dry_run
 
-from elsehu.clock import utc_now
+from elsehu.plugin import utc_now
 from elsehu.testing.customers import customer_writes
 
 from .world import World, csv_of, done, people
