@@ -50,7 +50,7 @@ async def _serve(kernel: Kernel) -> bool:
 
 
 RUN = Job("campaigns.run", run, cron="* * * * *", queue="low")
-"""In the low queue, for it asks for itself again at once: in the other, what waits in the low one would never be done."""
+"""In the low queue: in the other, what asks for itself again at once would let nothing of the low one be done."""
 JOBS: Sequence[Job] = (RUN,)
 
 
