@@ -8,12 +8,13 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from elsehu.contracts.errors import Conflict, FieldError, Invalid
+from elsehu.contracts.errors import Conflict, Invalid
 from elsehu.contracts.rules import Closing
 from elsehu.contracts.user import Caller
 from elsehu.db import UnitOfWork
 from elsehu.desk import timeline
 from elsehu.desk.assignment import active_user
+from elsehu.desk.closing_rules import misplaced, missing
 from elsehu.desk.holding import Held, hold, require_open, tell
 from elsehu.desk.placing import team_of
 from elsehu.desk.schemas import Close
@@ -60,23 +61,13 @@ async def check(kernel: Kernel, caller: Caller, view: Mapping[str, Any], request
         user_id=caller.user_id,
         rule=tabulation["rule"],
     )
-    _require_fields(orjson.loads(tabulation["required_fields"]), request.fields)
-    refusal = kernel.plugins.tabulation_rules(closing)
+    lacking = missing(tabulation, closing)
+    if lacking is not None:
+        raise Invalid("invalid_request", lacking.detail, errors=lacking.errors)
+    refusal = misplaced(tabulation, closing) or kernel.plugins.tabulation_rules(closing)
     if refusal is not None:
         raise Invalid("closing_refused", refusal.detail, errors=refusal.errors)
     return closing
-
-
-def _require_fields(required: list[dict[str, Any]], given: Mapping[str, Any]) -> None:
-    missing = [one for one in required if _is_empty(given.get(one["name"]))]
-    if missing:
-        errors = [FieldError(f"fields.{one['name']}", "is needed for this tabulation") for one in missing]
-        names = ", ".join(one["label"] or one["name"] for one in missing)
-        raise Invalid("invalid_request", f"This tabulation needs more: {names}.", errors=errors)
-
-
-def _is_empty(value: Any) -> bool:
-    return value is None or value in ([], {}) or (isinstance(value, str) and not value.strip())
 
 
 async def close(uow: UnitOfWork, caller: Caller, closing: Closing, now: datetime) -> None:

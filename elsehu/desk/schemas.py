@@ -13,7 +13,15 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=120, strip_whit
 Group = Annotated[str, StringConstraints(max_length=120, strip_whitespace=True, pattern=NO_NUL)]
 Rule = Annotated[str, StringConstraints(min_length=1, max_length=60, strip_whitespace=True, pattern=NO_NUL)]
 Position = Annotated[int, Field(ge=0, le=1_000_000)]
+ReturnMinutes = Annotated[int, Field(ge=1, le=43_200)]
 Note = Annotated[str, StringConstraints(min_length=1, max_length=8000, strip_whitespace=True, pattern=NO_NUL)]
+
+
+def _once(ids: list[UUID]) -> list[UUID]:
+    return list(dict.fromkeys(ids))
+
+
+Ids = Annotated[list[UUID], Field(max_length=1000), AfterValidator(_once)]
 
 
 class RequiredField(ApiModel):
@@ -39,13 +47,20 @@ RequiredFields = Annotated[
 
 
 class TabulationIn(ApiModel):
-    """`POST /api/tabulations`. A required field may be given by its name alone."""
+    """`POST /api/tabulations`. A required field may be given by its name alone.
+
+    `serviceInstanceIds`: only for conversations on these numbers. `returnMinutes`: a customer who writes again so soon
+    goes back to the operator who closed.
+    """
 
     name: Name
     group: Group = ""
     position: Position = 0
     rule: Rule | None = None
     required_fields: RequiredFields = Field(default_factory=list)
+    notes_required: bool = False
+    service_instance_ids: Ids | None = None
+    return_minutes: ReturnMinutes | None = None
 
 
 class TabulationPatch(ApiModel):
@@ -56,13 +71,17 @@ class TabulationPatch(ApiModel):
     position: Position = 0
     rule: Rule | None = None
     required_fields: RequiredFields = Field(default_factory=list)
+    notes_required: bool = False
+    service_instance_ids: Ids | None = None
+    return_minutes: ReturnMinutes | None = None
     is_active: bool = True
 
 
 class TabulationQuery(PageQuery):
-    """Which tabulations to list."""
+    """Which tabulations to list: with `serviceInstanceId` those for conversations on that number."""
 
     include_inactive: bool = False
+    service_instance_id: UUID | None = None
 
 
 class TabulationOut(ApiModel):
@@ -75,6 +94,9 @@ class TabulationOut(ApiModel):
     is_active: bool
     rule: str | None
     required_fields: list[RequiredField]
+    notes_required: bool
+    service_instance_ids: list[UUID] | None
+    return_minutes: int | None
 
 
 class TabulationPage(ApiModel):

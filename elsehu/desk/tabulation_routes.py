@@ -26,7 +26,7 @@ async def create_tabulation(call: Call[TabulationIn, NoQuery]) -> View:
     """409 `name_taken` if its group has one of that name."""
     async with call.transaction() as uow:
         row = await tabulations.create(uow, call.body)
-        await _audit(uow, call, "tabulation_created", row["id"], call.body.model_dump())
+        await _audit(uow, call, "tabulation_created", row["id"], call.body.model_dump(mode="json"))
     return tabulations.tabulation_view(row)
 
 
@@ -34,9 +34,12 @@ async def change_tabulation(call: Call[TabulationPatch, NoQuery]) -> View:
     """What is left out stays. Conversations that were closed with it keep its old name."""
     tabulation_id = call.path_id()
     changes = call.body.model_dump(include=call.body.model_fields_set)
+    if "service_instance_ids" in changes:
+        changes["instance_ids"] = changes.pop("service_instance_ids")
     async with call.transaction() as uow:
         row = await tabulations.change(uow, tabulation_id, changes)
-        await _audit(uow, call, "tabulation_changed", tabulation_id, changes)
+        shown = call.body.model_dump(mode="json", exclude_unset=True)
+        await _audit(uow, call, "tabulation_changed", tabulation_id, shown)
     return tabulations.tabulation_view(row)
 
 

@@ -14,7 +14,7 @@ import pytest
 from elsehu.plugin import Closing, FieldError, NoConfig, PluginInfo, Refusal, hookimpl
 from elsehu.plugins import installed, load_plugins
 from elsehu.testing.client import ApiClient
-from elsehu.testing.customers import customer_writes
+from elsehu.testing.customers import add_number, customer_writes
 from elsehu.testing.serving import RunningServer
 
 from .conftest import Conversation, closed, events_of, history, taken
@@ -274,3 +274,35 @@ def loaded_rules(server: RunningServer) -> Any:
     found: Any = {"rules": [entry], storage: installed()[storage]}
     settings = server.kernel.settings.model_copy(update={"plugins": {"enabled": ["rules", storage]}})
     return next(one for one in load_plugins(settings, found).loaded if one.info.name == "rules")
+
+
+async def test_a_tabulation_demands_what_it_says(
+    admin: ApiClient, supervisor: ApiClient, operator: ApiClient, waiting: Conversation, number: UUID
+) -> None:
+    other = await add_number(admin)
+    body = {"name": "Sold", "notesRequired": True, "requiredFields": ["order"], "serviceInstanceIds": [str(number)]}
+    sold = (await supervisor.post("/api/tabulations", body)).json()
+    elsewhere = (await supervisor.post("/api/tabulations", {"name": "Else", "serviceInstanceIds": [str(other)]})).json()
+    conversation = await taken(operator, await waiting())
+    path = f"/api/conversations/{conversation}/close"
+    answer = await operator.post(path, {"tabulationId": sold["id"], "notes": "  "})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert [error["field"] for error in answer.json()["errors"]] == ["fields.order", "notes"]
+    answer = await operator.post(path, {"tabulationId": elsewhere["id"]})
+    assert (answer.status_code, answer.json()["code"]) == (422, "closing_refused")
+    assert [error["field"] for error in answer.json()["errors"]] == ["tabulationId"]
+    usable = (await operator.get("/api/tabulations", params={"serviceInstanceId": str(number)})).json()["items"]
+    assert [one["id"] for one in usable] == [sold["id"]]
+    answer = await operator.post(path, {"tabulationId": sold["id"], "notes": "two", "fields": {"order": 7}})
+    assert answer.status_code == 200
+    changes = {"serviceInstanceIds": None, "notesRequired": False, "returnMinutes": 30}
+    changed = (await supervisor.patch(f"/api/tabulations/{sold['id']}", changes)).json()
+    assert {name: changed[name] for name in changes} == changes
+    assert changed["requiredFields"] == sold["requiredFields"]
+    for wrong, field in (
+        ({"serviceInstanceIds": [str(uuid4())]}, "serviceInstanceIds.0"),
+        ({"returnMinutes": 0}, "returnMinutes"),
+    ):
+        answer = await supervisor.patch(f"/api/tabulations/{sold['id']}", wrong)
+        assert answer.status_code == 422
+        assert [error["field"] for error in answer.json()["errors"]] == [field]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from elsehu.contracts.user import Role
-from elsehu.desk.schemas import Name
+from elsehu.desk.schemas import Ids, Name
 from elsehu.http.schemas import ApiModel, PageQuery
 from elsehu.messaging.schemas import Named
 
@@ -21,15 +21,10 @@ def _zone(name: str) -> str:
     return name
 
 
-def _once(ids: list[UUID]) -> list[UUID]:
-    return list(dict.fromkeys(ids))
-
-
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Zone = Annotated[str, StringConstraints(min_length=1, max_length=60), AfterValidator(_zone)]
 Start = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 End = Annotated[str, StringConstraints(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
-Ids = Annotated[list[UUID], Field(max_length=1000), AfterValidator(_once)]
 Capacity = Annotated[int, Field(ge=0, le=10_000)]
 
 
