@@ -4,6 +4,7 @@ import gc
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 pytest_plugins = ["elsehu.testing.fixtures"]
@@ -13,6 +14,7 @@ pytest_plugins = ["elsehu.testing.fixtures"]
 settings.register_profile("elsehu", deadline=None, derandomize="CI" in os.environ)
 settings.register_profile("thorough", deadline=None, max_examples=3000)
 settings.load_profile("elsehu")
+SEEDS = 3
 
 # All is on loopback, where nobody shows a certificate: to read those of the world's authorities would take each HTTP
 # client 40 ms.
@@ -27,3 +29,14 @@ def pytest_collection_finish() -> None:
     """Collect garbage from now on."""
     gc.freeze()
     gc.enable()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that takes a `seed` with the first few; with thirty in the profile thorough."""
+    if "seed" in metafunc.fixturenames:
+        metafunc.parametrize("seed", range(SEEDS * (10 if is_thorough() else 1)))
+
+
+def is_thorough() -> bool:
+    """Whether the tests run with `--hypothesis-profile=thorough`."""
+    return settings.get_current_profile_name() == "thorough"

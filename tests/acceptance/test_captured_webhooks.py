@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from elsehu_evolution import __file__ as package
 
 from elsehu.kernel import Kernel
@@ -70,7 +69,6 @@ async def test_every_capture_is_taken_and_taken_again_changes_nothing(
     assert await server.kernel.db.fetch_value("SELECT count(*) FROM dead_letters") == 0
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_random_order_with_garbage_leaves_the_same_state(
     server: RunningServer, provider: httpx.AsyncClient, number: Number, seed: int
 ) -> None:

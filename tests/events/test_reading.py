@@ -113,7 +113,6 @@ class Reader:
         return len(types)
 
 
-@pytest.mark.parametrize("seed", range(12))
 async def test_nothing_is_skipped_and_nothing_doubled_whatever_commits_when(db: Database, seed: int) -> None:
     schedule = Schedule(db, seed)
     readers = [Reader(db, limit) for limit in (1, 3, 1000)]

@@ -6,8 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-import pytest
-
 from elsehu.contracts.inbound import (
     IdentitiesLinked,
     MessageDeleted,
@@ -71,7 +69,6 @@ async def test_in_order(kernel: Kernel, ingest: Ingest, number: UUID) -> None:
     assert found["waiting"] == []
 
 
-@pytest.mark.parametrize("seed", range(12))
 async def test_any_order_any_grouping_leaves_the_same_state(
     kernel: Kernel, ingest: Ingest, number: UUID, seed: int
 ) -> None:

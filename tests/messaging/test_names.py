@@ -52,7 +52,6 @@ def story(rng: random.Random, number: int, senders: tuple[int, ...]) -> Story:
     return Story(her_phone, her_lid, [*messages, text(new_token(8), "hi", *ways[2], seconds=4, sender_name="Bia")])
 
 
-@pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("senders", [(0,), (0, 1, 2)], ids=["one address", "several addresses"])
 async def test_the_newest_name_wins_in_any_order_and_grouping(
     kernel: Kernel, ingest: Ingest, number: UUID, seed: int, senders: tuple[int, ...]

@@ -12,6 +12,8 @@ import httpx
 
 from elsehu.testing.serving import listen_on_loopback
 
+AWAY_SECONDS = 0.3
+"""How long a client waits before it tries a server again that could not be reached."""
 ADMIN = {"email": "admin@example.com", "password": "correct horse battery"}
 
 
@@ -89,7 +91,7 @@ class Installation:
                 try:
                     answer = await self.http.request(method, path, **options)
                 except httpx.HTTPError:
-                    await asyncio.sleep(0.05)
+                    await asyncio.sleep(AWAY_SECONDS)
                     continue
                 if answer.status_code == 503:
                     await asyncio.sleep(0.05)

@@ -10,15 +10,18 @@ from typing import Any
 import httpx
 import pytest
 from elsehu_evolution.testing import EvolutionStandin, running_standin
+from hypothesis import settings
 
 from elsehu.background import woken
 
-from .installation import Installation
+from .installation import AWAY_SECONDS, Installation
 
-KILLS = 5
-DELIVERIES = 2000
-SENDS = 500
+EFFORT = 3 if settings.get_current_profile_name() == "thorough" else 1
+KILLS = 3 * EFFORT
+DELIVERIES = 1000 * EFFORT
+SENDS = 300 * EFFORT
 CUSTOMERS = 40
+ON_ITS_WAY = ("pending", "sending")
 
 
 @pytest.fixture
@@ -89,7 +92,7 @@ async def deliver_until_taken(http: httpx.AsyncClient, url: str, headers: dict[s
                 return
             assert answer.status_code in (502, 503), answer.text
         except httpx.HTTPError:
-            pass
+            await asyncio.sleep(AWAY_SECONDS)
         await asyncio.sleep(0.05)
 
 
@@ -165,9 +168,11 @@ async def settled_messages(installation: Installation, accepted: set[str]) -> li
     async with asyncio.timeout(90):
         while True:
             rows = [one for one in await all_messages(installation) if one["direction"] == "OUTBOUND"]
-            if not [one for one in rows if one["status"] in ("pending", "sending")]:
+            waiting = next((one for one in rows if one["status"] in ON_ITS_WAY), None)
+            if waiting is None:
                 return rows
-            await asyncio.sleep(0.5)
+            while (await installation.call("GET", f"/api/messages/{waiting['id']}"))["status"] in ON_ITS_WAY:
+                await asyncio.sleep(0.2)
 
 
 def check_sends(rows: list[dict[str, Any]], standin: EvolutionStandin, accepted: set[str]) -> None:

@@ -145,7 +145,6 @@ async def keep_writing(kernel: Kernel, numbers: range) -> None:
         await write(kernel, Note(new_id(), f"{number:04}"))
 
 
-@pytest.mark.parametrize("seed", range(3))
 async def test_cut_again_and_again_in_the_middle_of_anything(
     site: RunningServer, frontend: Frontend, seed: int
 ) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import orjson
@@ -103,10 +104,16 @@ def _is_sound(name: str, found: Normalized, instance_ids: set[Any]) -> None:
 def _has_its_types(name: str, event: Event) -> None:
     """Raise Failed where a field holds something else than the guide says, such as one Identity for a list."""
     try:
-        TypeAdapter(type(event)).dump_python(event, warnings="error")
+        adapter = _adapter(type(event))  # type: ignore[arg-type]
+        adapter.dump_python(event, warnings="error")
     except PydanticSerializationError as error:
         words = " ".join(str(error).split())
         raise Failed(f"{name}: a field of {type(event).__name__} has the wrong type: {words[:300]}") from error
+
+
+@cache
+def _adapter(kind: type[Event]) -> TypeAdapter[Event]:
+    return TypeAdapter(kind)
 
 
 def _is_json(value: Any) -> bool:
