@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -13,7 +14,7 @@ from elsehu.contracts.user import Role
 from elsehu.http.operations import Operation
 from elsehu.plugins import load_plugins
 from elsehu.secretbox import derive, fingerprint
-from elsehu.settings import Settings
+from elsehu.settings import DEFAULT_PLUGINS, Settings
 from elsehu.testing.client import ApiClient, log_in_as
 from elsehu.testing.fixtures import SECRET_KEY
 from elsehu.testing.serving import RunningServer
@@ -30,6 +31,11 @@ def name(operation: Operation) -> str:
 def path(operation: Operation) -> str:
     parts = [str(uuid4()) if part.startswith("{") else part for part in operation.path.split("/")]
     return "/".join(parts)
+
+
+@pytest.fixture
+def settings_overrides() -> dict[str, Any]:
+    return {"plugins": {"enabled": list(DEFAULT_PLUGINS)}}
 
 
 @pytest.fixture

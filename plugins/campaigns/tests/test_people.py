@@ -17,7 +17,7 @@ VALUES ($1, 'News', $2, 'Hello {{name}}', $3, 'UTC', '{}', $4)
 RECIPIENT = """
 INSERT INTO campaign_recipients
     (id, campaign_id, position, row_number, contact_id, name, phone, variables, text, fate, reason)
-VALUES ($1, $2, $3, $4, $5, $6, $7, '{"name": "zyxmaria"}', $8, $9, $10)
+VALUES ($1, $2, $3, $4, $5, $6, $7, jsonb_build_object('name', ($6::varchar)::text), $8, $9, $10)
 """
 
 
