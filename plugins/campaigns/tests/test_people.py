@@ -4,8 +4,7 @@ from uuid import uuid4
 
 from elsehu_campaigns import people, restoring
 
-from elsehu.kernel import Kernel
-from elsehu.plugin import Person, new_id
+from elsehu.plugin import Kernel, Person, new_id
 
 MARIA = "5511988887777"
 FILE = "INSERT INTO campaign_files (id, name, columns, rows) VALUES ($1, 'list.csv', '[\"phone\", \"name\"]', 2)"
