@@ -40,7 +40,7 @@ from elsehu_campaigns.sources import Entry
 CONTACT = "SELECT contact_id FROM public_phones WHERE phone = $1"
 CONVERSATION = "SELECT conversation_id FROM public_messages WHERE id = $1"
 REFUSALS: Mapping[str, str] = {
-    "opted_out": "This phone opted out. Opt it in again (POST /api/contacts/{id}/opt-out), or use another.",
+    "opted_out": "This phone opted out. Opt it in again (POST /api/contacts/{id}/opt-in), or use another.",
     "unreachable": "The provider cannot deliver to this phone. Use another.",
     "window_closed": "This phone has not written to the number lately, so the provider takes only a template for it. "
     "Write to the number from it, and try again.",
