@@ -64,7 +64,7 @@ def _figures(stats: dict[str, Any]) -> Sequence[str]:
 @click.pass_obj
 def pause(runner: Runner, campaign_id: UUID) -> None:
     """Pause a campaign: nothing more leaves."""
-    _steer(runner, campaign_id, "campaign_paused", pause_campaign)
+    _steer(runner, campaign_id, "campaign_paused", pause_campaign, stops=True)
 
 
 @campaign_group.command()
@@ -80,7 +80,7 @@ def resume(runner: Runner, campaign_id: UUID) -> None:
 @click.pass_obj
 def cancel(runner: Runner, campaign_id: UUID) -> None:
     """Stop a campaign for good."""
-    _steer(runner, campaign_id, "campaign_cancelled", cancel_campaign)
+    _steer(runner, campaign_id, "campaign_cancelled", cancel_campaign, stops=True)
 
 
 def _steer(
@@ -88,8 +88,12 @@ def _steer(
     campaign_id: UUID,
     action: str,
     step: Callable[[UnitOfWork, Campaign, datetime], Awaitable[Campaign]],
+    *,
+    stops: bool = False,
 ) -> None:
     async def work(kernel: Kernel) -> dict[str, Any]:
+        if stops:
+            await steering.halt(kernel, campaign_id)
         async with kernel.db.transaction() as uow:
             await step(uow, await find(uow, campaign_id), kernel.now())
             await record_audit(uow, COMMAND_LINE, action, f"campaign:{campaign_id}")

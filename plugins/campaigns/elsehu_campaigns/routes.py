@@ -84,7 +84,7 @@ def _checked_start(kernel: Kernel) -> Step_:
 
 
 async def _pause(call: Call[None, NoQuery]) -> dict[str, Any]:
-    return await _step(call, call.path_id(), "campaign_paused", pause)
+    return await _step(call, call.path_id(), "campaign_paused", pause, stops=True)
 
 
 async def _resume(call: Call[None, NoQuery]) -> dict[str, Any]:
@@ -92,11 +92,11 @@ async def _resume(call: Call[None, NoQuery]) -> dict[str, Any]:
 
 
 async def _cancel(call: Call[None, NoQuery]) -> dict[str, Any]:
-    return await _step(call, call.path_id(), "campaign_cancelled", cancel)
+    return await _step(call, call.path_id(), "campaign_cancelled", cancel, stops=True)
 
 
 async def _pause_named(call: Call[CampaignRef, NoQuery]) -> dict[str, Any]:
-    return await _step(call, call.body.campaign_id, "campaign_paused", pause)
+    return await _step(call, call.body.campaign_id, "campaign_paused", pause, stops=True)
 
 
 async def _resume_named(call: Call[CampaignRef, NoQuery]) -> dict[str, Any]:
@@ -113,8 +113,12 @@ async def cancel(uow: UnitOfWork, campaign: Campaign, now: datetime) -> Campaign
     return await steering.move(uow, campaign, Step.CANCEL, now)
 
 
-async def _step(call: Call[Any, NoQuery], campaign_id: UUID, action: str, step: Step_) -> dict[str, Any]:
+async def _step(
+    call: Call[Any, NoQuery], campaign_id: UUID, action: str, step: Step_, *, stops: bool = False
+) -> dict[str, Any]:
     """Take `step`, note it as `action`, have the runner look, and return the campaign as it is then."""
+    if stops:
+        await steering.halt(call.kernel, campaign_id)
     async with call.transaction() as uow:
         campaign = await step(uow, await find(uow, campaign_id), call.kernel.now())
         await _note(call, uow, action, campaign_id)

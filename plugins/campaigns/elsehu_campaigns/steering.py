@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from elsehu.plugin import UnitOfWork, steer_lane, withdraw
+from elsehu.plugin import Kernel, UnitOfWork, steer_lane, withdraw
 from elsehu_campaigns import realtime, stopping
 from elsehu_campaigns.model import Campaign, campaign_of, find
 from elsehu_campaigns.states import OVER, State, Step, after, refused
@@ -35,6 +35,17 @@ async def move(uow: UnitOfWork, campaign: Campaign, step: Step, now: datetime, r
         await take_back(uow, campaign.id, campaign.lane_id)
     await realtime.tell(uow, campaign.id)
     return campaign_of(row)
+
+
+async def halt(kernel: Kernel, campaign_id: UUID) -> None:
+    """Close the lane of a campaign that is to stop now, without waiting for whoever works on the campaign.
+
+    Call it before the step that stops it: should that not follow, the next runner opens the lane again.
+    """
+    async with kernel.db.transaction() as uow:
+        campaign = await find(uow, campaign_id)
+        if campaign.state is State.RUNNING and campaign.lane_id is not None:
+            await steer_lane(uow, campaign.lane_id, is_open=False)
 
 
 async def take_back(uow: UnitOfWork, campaign_id: UUID, lane_id: UUID, ids: list[UUID] | None = None) -> int:
