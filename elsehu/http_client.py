@@ -1,10 +1,12 @@
 """The one place that imports httpx: a pooled client whose errors say what is known of a request.
 
-The aiohttp transport under httpx costs a fifth of the CPU of the plain one (docs/performance.md).
+The aiohttp transport under httpx costs a fifth of the CPU of the plain one, and is asked without httpx's own client,
+which costs as much again: redirects, cookies and authentication are not wanted here (docs/performance.md).
 """
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import lru_cache
 from typing import Any
 
 import aiohttp
@@ -39,6 +41,8 @@ WORDS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
 
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError)
 
+DEFAULT_HEADERS = {"accept": "*/*", "accept-encoding": "gzip, deflate", "user-agent": "elsehu"}
+CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 3.0
 """How long a connection may idle: less than servers wait (Node: 5 s), for a request on one that is just being
 closed has an unknown outcome."""
@@ -59,10 +63,12 @@ class _Streamed:
 
 
 class PooledHttpClient:
-    """`contracts.http.HttpClient` over one httpx client."""
+    """`contracts.http.HttpClient` over one transport of httpx; `timeout` in seconds is for who names none."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self._client = client
+    def __init__(self, transport: httpx.AsyncBaseTransport, timeout: float) -> None:
+        self._transport = transport
+        self._timeout = timeout
+        self.is_closed = False
 
     async def request(
         self,
@@ -78,8 +84,7 @@ class PooledHttpClient:
         timeout: float | None = None,
     ) -> Answer:
         """Make one request; see `contracts.http.HttpClient.request`."""
-        self._refuse_if_closed()
-        all_headers = dict(headers or {})
+        all_headers = {**DEFAULT_HEADERS, **(headers or {})}
         body: bytes | AsyncIterator[bytes] | None = content
         form = FormData(data or {}, files) if files is not None else None
         if form is not None:
@@ -88,34 +93,25 @@ class PooledHttpClient:
         if json is not None:
             body = orjson.dumps(json)
             all_headers["content-type"] = "application/json"
+        given = {"content": body, "data": dict(data) if data else None, "params": dict(params) if params else None}
         try:
-            response = await self._client.request(
-                method,
-                url,
-                content=body,
-                data=dict(data) if data else None,
-                params=dict(params) if params else None,
-                headers=all_headers,
-                timeout=_timeout(timeout),
-            )
+            response = await self._send(method, url, all_headers, timeout, **given)
+            return Answer(response.status_code, _headers(response), await _whole(response))
         except FAILURES as error:
             raise _judged(error, form) from error
-        return Answer(response.status_code, _headers(response), response.content)
 
     def stream(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, timeout: float | None = None
     ) -> AbstractAsyncContextManager[StreamedAnswer]:
         """Make one request and stream its answer; see `contracts.http.HttpClient.stream`."""
-        return self._stream(method, url, dict(headers or {}), timeout)
+        return self._stream(method, url, {**DEFAULT_HEADERS, **(headers or {})}, timeout)
 
     @asynccontextmanager
     async def _stream(
         self, method: str, url: str, headers: dict[str, str], timeout: float | None
     ) -> AsyncIterator[StreamedAnswer]:
-        self._refuse_if_closed()
-        request = self._client.build_request(method, url, headers=headers, timeout=_timeout(timeout))
         try:
-            response = await self._client.send(request, stream=True)
+            response = await self._send(method, url, headers, timeout)
         except FAILURES as error:
             raise _judged(error) from error
         try:
@@ -123,10 +119,28 @@ class PooledHttpClient:
         finally:
             await response.aclose()
 
-    def _refuse_if_closed(self) -> None:
-        """Tell whoever outlives the kernel that nothing was sent."""
-        if self._client.is_closed:
+    async def _send(
+        self, method: str, url: str, headers: dict[str, str], timeout: float | None, **body: Any
+    ) -> httpx.Response:
+        """Send a request and return its answer, still to be read. Tells whoever outlives the kernel that it was not."""
+        if self.is_closed:
             raise NotSent("Elsehu is stopping")
+        seconds = self._timeout if timeout is None else timeout
+        times = {"connect": min(seconds, CONNECT_SECONDS), "read": seconds, "write": seconds, "pool": seconds}
+        request = httpx.Request(method, _parsed(url), headers=headers, extensions={"timeout": times}, **body)
+        return await self._transport.handle_async_request(request)
+
+
+_parsed = lru_cache(maxsize=1024)(httpx.URL)
+"""Numbers are sent to at the same few addresses all the time."""
+
+
+async def _whole(response: httpx.Response) -> bytes:
+    try:
+        return await response.aread()
+    except BaseException:
+        await response.aclose()
+        raise
 
 
 def _judged(error: Exception, form: FormData | None = None) -> NotSent | AnswerLost:
@@ -151,20 +165,14 @@ def _headers(response: httpx.Response) -> dict[str, str]:
     return {name.lower(): value for name, value in response.headers.items()}
 
 
-def _timeout(seconds: float | None) -> Any:
-    return httpx.USE_CLIENT_DEFAULT if seconds is None else httpx.Timeout(seconds, connect=min(seconds, 5.0))
-
-
 @asynccontextmanager
 async def open_http_client(settings: HttpClientSettings) -> AsyncIterator[HttpClient]:
-    """Open the process's HTTP client: pooled, no redirects, no environment proxies."""
-    limits = httpx.Limits(
-        max_connections=settings.connections,
-        max_keepalive_connections=settings.connections,
-        keepalive_expiry=IDLE_SECONDS,
-    )
-    timeout = httpx.Timeout(settings.timeout, connect=min(settings.timeout, 5.0))
-    async with httpx.AsyncClient(
-        transport=AiohttpTransport(limits=limits), timeout=timeout, follow_redirects=False, trust_env=False
-    ) as client:
-        yield PooledHttpClient(client)
+    """Open the process's HTTP client: pooled, no redirects, no cookies, no environment proxies."""
+    security = httpx.create_ssl_context()
+    connector = aiohttp.TCPConnector(limit=settings.connections, keepalive_timeout=IDLE_SECONDS, ssl=security)
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        client = PooledHttpClient(AiohttpTransport(verify=security, client=session), settings.timeout)
+        try:
+            yield client
+        finally:
+            client.is_closed = True

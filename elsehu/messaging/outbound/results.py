@@ -24,9 +24,9 @@ WITH sent AS (
             SELECT m.status, m.status_rank, m.error_code, m.error_detail, m.provider_code, m.failed_at LIMIT 1)
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::timestamptz[])
         AS r(id, external_id, status, rank, at)
-    WHERE m.id = r.id AND NOT EXISTS (
-        SELECT 1 FROM messages o
-        WHERE o.instance_id = m.instance_id AND o.external_id = r.external_id AND o.id <> m.id)
+    WHERE m.id = r.id AND (
+        SELECT o.id FROM messages o
+        WHERE o.instance_id = m.instance_id AND o.external_id = r.external_id AND o.id <> m.id LIMIT 1) IS NULL
     RETURNING m.id, m.conversation_id, m.instance_id, m.external_id, m.kind
 ), told AS (
     INSERT INTO events (type, subject_id, conversation_id) SELECT 'message:updated', id, conversation_id FROM sent
@@ -36,7 +36,7 @@ SELECT s.id, s.instance_id, s.external_id, s.kind = 'reaction' AS is_reaction, E
 FROM sent s
 """
 """The provider took it: of failures stands only what was told of this very attempt. Left out is whose id another
-message has."""
+message has: a question that every plan asks the index, as a NOT EXISTS would not."""
 
 NOT_SENT = """
 WITH judged AS (
