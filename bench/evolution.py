@@ -95,3 +95,10 @@ def webhook_body() -> str:
         "apikey": "0453BA9F-23CA-4B0A-98F2-DA32444A8F16",
     }
     return orjson.dumps(body).decode().replace('"@T@"', "@T@")
+
+
+async def tell_nobody(evolution: Evolution) -> None:
+    """Switch the stand-in's webhooks off, as servers are that have `send.message` switched off."""
+    body = {"webhook": {"enabled": False, "url": "http://127.0.0.1:9/", "events": []}}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{evolution.port}", headers={"apikey": KEY}) as http:
+        (await http.post(f"/webhook/set/{NAME}", json=body)).raise_for_status()

@@ -15,6 +15,8 @@ class Sizes:
     lists: int = 400
     sends: int = 3_000
     single_sends: int = 300
+    bulk: int = 5_000
+    recipients: int = 5_000
     sockets: int = 1_000
     socket_seconds: float = 8
     starts: int = 3
@@ -27,6 +29,8 @@ QUICK = Sizes(
     lists=100,
     sends=1_000,
     single_sends=100,
+    bulk=2_000,
+    recipients=2_000,
     socket_seconds=3,
     starts=1,
 )
