@@ -1,6 +1,6 @@
 """What became of a campaign, to take away: who failed (a list to upload again), who answered, everybody."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -22,18 +22,23 @@ from elsehu.plugin import (
     serial,
 )
 from elsehu_campaigns.downloads import CsvDownload, CsvQuery, headed
+from elsehu_campaigns.feeding import LAST_POSITION
 from elsehu_campaigns.model import Campaign, find
 from elsehu_campaigns.outcomes import OUTCOMES, STATUSES
 from elsehu_campaigns.sources import sheet_of
 
-PAGE = 250
+PAGE = 500
+"""Recipients that are looked at for one piece of a file. By position, not by how many are wanted of them: so that each
+piece costs the same, however few those are."""
+
 ADDED = ("Reason", "Detail")
 """What a list of failures has beside its own columns; one that is uploaded and fails again does not grow."""
 
 OF_CONTACTS = ("Name", "Phone")
+LAST = "SELECT coalesce(max(position), 0) FROM campaign_recipients WHERE campaign_id = $1"
 ROWS = f"""
-SELECT o.*, f.cells FROM ({OUTCOMES}) o LEFT JOIN campaign_file_rows f ON f.file_id = $4 AND f.number = o.row_number
-WHERE o.campaign_id = $1 AND o.status = ANY($2::text[]) AND o.position > $3 ORDER BY o.position LIMIT $5
+SELECT o.*, f.cells FROM ({OUTCOMES}) o LEFT JOIN campaign_file_rows f ON f.file_id = $5 AND f.number = o.row_number
+WHERE o.campaign_id = $1 AND o.position > $2 AND o.position <= $3 AND o.status = ANY($4::text[]) ORDER BY o.position
 """  # noqa: S608 - a constant
 REPLIES = f"""
 SELECT o.id, o.position, o.row_number, o.contact_id, o.conversation_id, o.name, o.phone,
@@ -42,7 +47,7 @@ FROM ({OUTCOMES}) o JOIN LATERAL (
     SELECT m.kind, m.text, m.at FROM public_messages m
     WHERE m.conversation_id = o.conversation_id AND m.direction = 'INBOUND' AND m.at >= date_trunc('second', o.sent_at)
     ORDER BY m.at, m.seq LIMIT 1) r ON TRUE
-WHERE o.campaign_id = $1 AND o.status = 'replied' AND o.position > $2 ORDER BY o.position LIMIT $3
+WHERE o.campaign_id = $1 AND o.position > $2 AND o.position <= $3 AND o.status = 'replied' ORDER BY o.position LIMIT $4
 """  # noqa: S608 - a constant
 RECIPIENT_COLUMNS = (
     ("Row", "row_number"),
@@ -103,15 +108,16 @@ class ReplyPage(ApiModel):
     next_cursor: str | None
 
 
-Read = Callable[[int], Any]
+Read = Callable[[int, int], Awaitable[Sequence[Row]]]
 
 
-async def _pages(read: Read, shown: Callable[[Row], Sequence[str]]) -> AsyncIterator[Sequence[Sequence[str]]]:
-    """Yield all rows, page by page; `read` gives those after a position."""
-    after = 0
-    while rows := await read(after):
-        yield [shown(row) for row in rows]
-        after = rows[-1]["position"]
+async def _pages(
+    kernel: Kernel, campaign: Campaign, read: Read, shown: Callable[[Row], Sequence[str]]
+) -> AsyncIterator[Sequence[Sequence[str]]]:
+    """Yield all rows, piece by piece; `read` gives those after a position, up to another."""
+    last = await kernel.db.fetch_value(LAST, campaign.id)
+    for after in range(0, last, PAGE):
+        yield [shown(row) for row in await read(after, after + PAGE)]
 
 
 def _text(value: Any) -> str:
@@ -126,7 +132,7 @@ async def _found(call: Call[None, Any]) -> Campaign:
 
 
 def _rows_of(kernel: Kernel, campaign: Campaign, statuses: Sequence[str]) -> Read:
-    return lambda after: kernel.db.fetch(ROWS, campaign.id, list(statuses), after, campaign.file_id, PAGE)
+    return lambda after, until: kernel.db.fetch(ROWS, campaign.id, after, until, list(statuses), campaign.file_id)
 
 
 async def failures(call: Call[None, FailuresQuery]) -> CsvDownload:
@@ -140,7 +146,8 @@ async def failures(call: Call[None, FailuresQuery]) -> CsvDownload:
         cells = orjson.loads(row["cells"]) if row["cells"] else [row["name"], row["phone"]]
         return [*cells[: len(own)], _text(row["reason"]), _text(row["detail"])]
 
-    pages = _pages(_rows_of(call.kernel, campaign, call.query.status.split(",")), shown)
+    read = _rows_of(call.kernel, campaign, call.query.status.split(","))
+    pages = _pages(call.kernel, campaign, read, shown)
     return CsvDownload("failures.csv", headed(own, *ADDED), pages, call.query)
 
 
@@ -148,7 +155,8 @@ async def recipients(call: Call[None, RecipientsQuery]) -> CsvDownload:
     """Hand out all recipients and what became of them."""
     campaign = await _found(call)
     wanted = call.query.status.split(",") if call.query.status else STATUSES
-    pages = _pages(_rows_of(call.kernel, campaign, wanted), _columns(RECIPIENT_COLUMNS))
+    read = _rows_of(call.kernel, campaign, wanted)
+    pages = _pages(call.kernel, campaign, read, _columns(RECIPIENT_COLUMNS))
     return CsvDownload("recipients.csv", [name for name, _ in RECIPIENT_COLUMNS], pages, call.query)
 
 
@@ -156,7 +164,7 @@ async def replies(call: Call[None, PageQuery]) -> dict[str, Any]:
     """List who answered, and what first."""
     query, campaign = call.query, await _found(call)
     [after] = decode_cursor(query.cursor, [serial]) if query.cursor else [0]
-    rows = await call.kernel.db.fetch(REPLIES, campaign.id, after, query.limit + 1)
+    rows = await call.kernel.db.fetch(REPLIES, campaign.id, after, LAST_POSITION, query.limit + 1)
     return page_of(rows, query.limit, lambda row: [row["position"]], _reply)
 
 
@@ -177,7 +185,12 @@ def _reply(row: Row) -> dict[str, Any]:
 async def replies_csv(call: Call[None, CsvQuery]) -> CsvDownload:
     """Hand out who answered, and what first."""
     campaign, db = await _found(call), call.kernel.db
-    pages = _pages(lambda after: db.fetch(REPLIES, campaign.id, after, PAGE), _columns(REPLY_COLUMNS))
+    pages = _pages(
+        call.kernel,
+        campaign,
+        lambda after, until: db.fetch(REPLIES, campaign.id, after, until, PAGE),
+        _columns(REPLY_COLUMNS),
+    )
     return CsvDownload("replies.csv", [name for name, _ in REPLY_COLUMNS], pages, call.query)
 
 
