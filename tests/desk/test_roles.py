@@ -30,12 +30,20 @@ class Place:
     conversation: str
     tabulation: str
     somebody: str
+    team: str
+    reply: str
 
     def path(self, template: str) -> str:
         """Return the path of an operation, its id filled in."""
-        kind = template.split("/")[2]
-        ids = {"contacts": self.contact, "conversations": self.conversation, "tabulations": self.tabulation}
-        return template.replace("{id}", ids[kind])
+        ids = {
+            "contacts": self.contact,
+            "conversations": self.conversation,
+            "tabulations": self.tabulation,
+            "teams": self.team,
+            "operators": self.somebody,
+            "quick-replies": self.reply,
+        }
+        return template.replace("{id}", ids.get(template.split("/")[2], ""))
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,7 @@ TABLE: Mapping[str, tuple[Body, Answers]] = {
     "GET /api/contacts/{id}": (lambda place: None, everybody(200)),
     "PATCH /api/contacts/{id}": (lambda place: {"name": "Maria"}, everybody(200)),
     "DELETE /api/contacts/{id}": (lambda place: None, everybody(204)),
+    "GET /api/contacts/{id}/export": (lambda place: None, ADMINS_ONLY),
     "POST /api/contacts/{id}/opt-out": (lambda place: None, everybody(200)),
     "POST /api/contacts/{id}/opt-in": (lambda place: None, everybody(200)),
     "GET /api/conversations": (lambda place: None, everybody(200)),
@@ -86,10 +95,33 @@ TABLE: Mapping[str, tuple[Body, Answers]] = {
     "POST /api/conversations/{id}/tags": (lambda place: {"tags": ["vip"]}, not_a_colleague(200)),
     "POST /api/conversations/{id}/notes": (lambda place: {"text": "hm"}, not_a_colleague(201)),
     "GET /api/conversations/{id}/history": (lambda place: None, not_a_colleague(200)),
+    "POST /api/conversations/close-stale": (
+        lambda place: {"tabulationId": place.tabulation, "idleHours": 1, "dryRun": True},
+        supervisors(200),
+    ),
+    "GET /api/conversations/close-stale/{id}": (lambda place: None, supervisors(404)),
+    "GET /api/queue": (lambda place: None, everybody(200)),
     "GET /api/tabulations": (lambda place: None, everybody(200)),
     "POST /api/tabulations": (lambda place: {"name": "Sold"}, supervisors(201)),
     "PATCH /api/tabulations/{id}": (lambda place: {"name": "Solved"}, supervisors(200)),
     "DELETE /api/tabulations/{id}": (lambda place: None, supervisors(204)),
+    "GET /api/teams": (lambda place: None, everybody(200)),
+    "POST /api/teams": (lambda place: {"name": "Sales"}, supervisors(201)),
+    "GET /api/teams/{id}": (lambda place: None, everybody(200)),
+    "PATCH /api/teams/{id}": (lambda place: {"memberIds": []}, supervisors(200)),
+    "DELETE /api/teams/{id}": (lambda place: None, supervisors(204)),
+    "GET /api/operators": (lambda place: None, supervisors(200)),
+    "GET /api/operators/{id}": (lambda place: None, supervisors(200)),
+    "PATCH /api/operators/{id}": (lambda place: {"capacity": 3}, supervisors(200)),
+    "GET /api/quick-replies": (lambda place: None, everybody(200)),
+    "POST /api/quick-replies": (lambda place: {"shortcut": "bye", "text": "Bye", "shared": True}, supervisors(201)),
+    "GET /api/quick-replies/{id}": (lambda place: None, everybody(200)),
+    "PATCH /api/quick-replies/{id}": (lambda place: {"text": "Hi"}, supervisors(200)),
+    "DELETE /api/quick-replies/{id}": (lambda place: None, supervisors(204)),
+    "POST /api/quick-replies/{id}/render": (
+        lambda place: {"conversationId": place.conversation},
+        not_a_colleague(200),
+    ),
 }
 SERVED = {f"{one.method} {one.path}": one for one in (*CONTACTS, *CONVERSATIONS, *DESK)}
 
@@ -100,7 +132,9 @@ async def place(
 ) -> Place:
     conversation = await taken(operator, str(await customer_writes(server, number, MARIA)))
     contact = (await operator.get(f"/api/conversations/{conversation}")).json()["contact"]["id"]
-    return Place(number, contact, conversation, tabulation["id"], colleague.user["id"])
+    place = Place(number, contact, conversation, tabulation["id"], colleague.user["id"], str(uuid4()), str(uuid4()))
+    await put_back(server, operator, place)
+    return place
 
 
 def test_every_operation_is_in_the_table() -> None:
@@ -137,6 +171,12 @@ async def put_back(server: RunningServer, operator: ApiClient, place: Place) -> 
     )
     await db.execute("DELETE FROM contact_identities WHERE value = '5511977776666'")
     await db.execute("DELETE FROM tabulations WHERE name = 'Sold'")
+    await db.execute("DELETE FROM teams WHERE name = 'Sales'")
+    await db.execute("INSERT INTO teams (id, name) VALUES ($1, 'Support') ON CONFLICT DO NOTHING", UUID(place.team))
+    await db.execute("DELETE FROM quick_replies WHERE shortcut = 'bye'")
+    reply = """INSERT INTO quick_replies (id, shortcut, text, search_text) VALUES ($1, 'hi', 'Hi', 'hi')
+               ON CONFLICT DO NOTHING"""
+    await db.execute(reply, UUID(place.reply))
     await db.execute(
         "INSERT INTO tabulations (id, name) VALUES ($1, 'Resolved') ON CONFLICT (id) DO UPDATE SET is_active = true",
         UUID(place.tabulation),
