@@ -15,13 +15,16 @@ class Limits:
         rows: rows below the heading that are not empty.
         columns: columns with anything in them.
         cell_length: characters of one cell; the default is what spreadsheet programs take.
-        inflated_bytes: bytes of all that is read of an XLSX file, once inflated.
+        row_length: characters of all cells of a row together.
+        inflated_bytes: bytes of all that is read of an XLSX file, once inflated; and characters of all its cells, for
+            many may refer to one text.
     """
 
     bytes: int = 100 * MIB
     rows: int = 500_000
     columns: int = 500
     cell_length: int = 32_767
+    row_length: int = 131_072
     inflated_bytes: int = 512 * MIB
 
 

@@ -15,6 +15,7 @@ from elsehu.sheets.model import DEFAULT_LIMITS, Limits, Row, Sheet
 from elsehu.sheets.xlsx import xlsx_rows
 
 ZIP = b"PK"
+LONGEST_NAME = 200
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """How old Excel files begin, and whatever Office protects by a password."""
 
@@ -73,6 +74,7 @@ def _is_encrypted(path: Path) -> bool:
 
 def _filled(source: Iterable[Row], limits: Limits) -> Iterator[Row]:
     """Yield the rows with anything in them, without the empty cells at their ends."""
+    total = 0
     for row in source:
         cells = [restored(cell) if cell[:1] == APOSTROPHE else cell for cell in row.cells]
         while cells and not cells[-1].strip():
@@ -81,8 +83,14 @@ def _filled(source: Iterable[Row], limits: Limits) -> Iterator[Row]:
             raise refusals.too_many_columns(row.number, limits)
         if not cells:
             continue
-        if max(map(len, cells)) > limits.cell_length:
+        lengths = list(map(len, cells))
+        total += sum(lengths)
+        if max(lengths) > limits.cell_length:
             raise refusals.cell_too_long(row.number, limits)
+        if sum(lengths) > limits.row_length:
+            raise refusals.row_too_long(row.number, limits)
+        if total > limits.inflated_bytes:
+            raise refusals.inflates_too_much(limits)
         yield Row(row.number, tuple(cells))
 
 
@@ -98,7 +106,7 @@ def _names(heading: Sequence[str]) -> list[str]:
     """Return a name for each column, none twice."""
     names: dict[str, None] = {}
     for place, cell in enumerate(heading, 1):
-        wanted = " ".join(cell.lstrip(BOM).split()) or f"Column {place}"
+        wanted = " ".join(cell.lstrip(BOM).split())[:LONGEST_NAME] or f"Column {place}"
         name = next(one for one in chain([wanted], (f"{wanted} ({n})" for n in count(2))) if one not in names)
         names[name] = None
     return list(names)

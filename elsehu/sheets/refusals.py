@@ -59,6 +59,12 @@ def cell_too_long(number: int, limits: Limits) -> Invalid:
     return _invalid("cell_too_long", detail, f"row {number}: a cell is too long")
 
 
+def row_too_long(number: int, limits: Limits) -> Invalid:
+    """The cells of the row `number` are longer together than the limit."""
+    detail = f"Row {number} has more than {limits.row_length:,} characters. Shorten it, or leave columns out."
+    return _invalid("row_too_long", detail, f"row {number}: is too long")
+
+
 def too_large(limits: Limits) -> TooLarge:
     """More bytes than the limit."""
     return TooLarge("too_large", f"The file may have at most {limits.bytes:,} bytes. Split it into several.")

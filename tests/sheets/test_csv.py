@@ -86,6 +86,7 @@ REFUSED = [
     ("a cell without end", b"nome;fone\n" + b"x" * 40_000 + b";1\n", "cell_too_long"),
     ("a quoted cell without end", b'nome;fone\n"' + b"x\n" * 400_000, "cell_too_long"),
     ("a line without end", b"nome;fone\n" + b"x;" * 3_000_000, "cell_too_long"),
+    ("a row without end", b"nome;fone\n" + b";".join([b"x" * 1000] * 200), "row_too_long"),
     ("too many columns", b";".join([b"x"] * 501), "too_many_columns"),
     ("too many rows", b"nome\n" + b"Ana\n" * 1001, "too_many_rows"),
     ("a picture", b"\x89PNG\r\n\x1a\n" + bytes(1000), "file_not_a_table"),

@@ -108,10 +108,11 @@ def test_prefixes_places_and_gaps(tmp_path: Path) -> None:
         assert [(row.number, row.cells) for row in opened.rows] == [(7, ("1", "Ana"))]
 
 
-MANY = 300_000
+MANY = 100_000
 HOSTILE_SHEETS = [
     ("no XML", "<worksheet><row>", "file_damaged"),
     ("entities", "<!DOCTYPE a [<!ENTITY b 'bbbb'>]><worksheet>&b;</worksheet>", "file_damaged"),
+    ("an encoding that is none", "<?xml version='1.0' encoding='UEF-8'?><worksheet/>", "file_damaged"),
     ("elements in elements", "<worksheet>" + "<a>" * MANY, "file_damaged"),
     ("a tag without end", "<worksheet><a b='" + "b" * 2_000_000, "file_damaged"),
     ("a name for each element", "<worksheet>" + "".join(f"<a{n}/>" for n in range(MANY)), "file_damaged"),
@@ -122,13 +123,19 @@ HOSTILE_SHEETS = [
     ("too many rows", worksheet(*[text("a")] * 1002), "too_many_rows"),
     ("empty rows without end", f"<worksheet>{'<row/>' * MANY}</worksheet>", "file_empty"),
     ("an empty sheet", worksheet(), "file_empty"),
+    ("a row of nothing but one text", worksheet('<c t="s"><v>0</v></c>' * 5), "row_too_long"),
+    ("a table of nothing but one text", worksheet(*['<c t="s"><v>0</v></c>' * 3] * 50), "file_inflates"),
+    ("names without end", "<worksheet>" + "".join(f"<{'a' * 9000}{n}/>" for n in range(40)), "file_damaged"),
+    ("a place without end", worksheet(f'<c r="{"A" * 90_000}1"><v>7</v></c>'), "file_damaged"),
+    ("a number without end", worksheet(f'<c t="s"><v>{"1" * 9000}</v></c>'), "file_damaged"),
     ("more than it may inflate to", b" " * 5_000_000, "file_inflates"),
 ]
 
 
 @pytest.mark.parametrize(("sheet", "code"), [one[1:] for one in HOSTILE_SHEETS], ids=[one[0] for one in HOSTILE_SHEETS])
 def test_hostile_worksheets(tmp_path: Path, sheet: str | bytes, code: str) -> None:
-    assert refusal(write_workbook(tmp_path / "a.xlsx", sheet)) == code
+    strings = f"<sst><si><t>{'a' * 32_000}</t></si></sst>"
+    assert refusal(write_workbook(tmp_path / "a.xlsx", sheet, sharedStrings=strings)) == code
 
 
 def refusal(path: Path, limits: Limits = SMALL) -> str:

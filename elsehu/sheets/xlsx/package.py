@@ -15,7 +15,8 @@ LONGEST_READ = MIB
 """More than any piece that we read. Only the list of a zip's parts is read in one go: 20,000 of them fit."""
 
 IS_ENCRYPTED = 0x1
-PIECE = 64 * 1024
+PIECE = 8 * 1024
+"""Bytes. All rows of a piece are in memory together, and a few bytes can refer to a long text."""
 
 
 class _ShortReads(io.BufferedReader):
@@ -49,7 +50,7 @@ class Package:
     def _check(self, info: ZipInfo) -> None:
         if info.flag_bits & IS_ENCRYPTED:
             raise refusals.encrypted()
-        if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+        if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED) or info.header_offset < 0:
             raise refusals.damaged()
         if info.file_size > self._left:
             raise refusals.inflates_too_much(self._limits)

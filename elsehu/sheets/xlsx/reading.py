@@ -14,6 +14,7 @@ from elsehu.sheets.xlsx.workbook import Workbook, read_workbook
 from elsehu.sheets.xlsx.xml import Attributes, parsed
 
 DIGITS = "0123456789"
+LONGEST_PLACE = 12
 
 
 def xlsx_rows(path: Path, limits: Limits) -> Generator[Row, None, None]:
@@ -56,7 +57,7 @@ class _Worksheet:
         if name == "c":
             self._cell = attributes
             place = attributes.get("r")
-            self._column = _column(place.rstrip(DIGITS)) if place else self._column + 1
+            self._column = _column(place[:LONGEST_PLACE].rstrip(DIGITS)) if place else self._column + 1
         elif name == "v":
             self._is_text = True
         elif name == "row":

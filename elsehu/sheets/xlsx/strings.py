@@ -12,6 +12,7 @@ from elsehu.sheets.model import Limits
 from elsehu.sheets.xlsx.xml import Attributes, parsed
 
 MOST_STRINGS = 10_000_000
+LONGEST_NUMBER = 11
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 
 
@@ -38,7 +39,7 @@ class SharedStrings:
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(prefix="elsehu-strings-")  # noqa: SIM115 - open as long as this is
         self._ends = array("Q", [0])
-        self.get = lru_cache(maxsize=4096)(self._get)
+        self._known = lru_cache(maxsize=256)(self._get)
 
     def read(self, pieces: Iterable[bytes], limits: Limits) -> None:
         """Take the strings of a part. Raises Invalid and TooLarge."""
@@ -54,8 +55,14 @@ class SharedStrings:
         for text in strings:
             self._ends.append(self._ends[-1] + self._file.write(text.encode()))
 
+    def get(self, number: str) -> str:
+        """Return the string with this number. Raises Invalid."""
+        if len(number) > LONGEST_NUMBER:
+            raise refusals.damaged()
+        return self._known(number)
+
     def _get(self, number: str) -> str:
-        place = int(number) if number.isdecimal() and len(number) < 12 else -1
+        place = int(number) if number.isdecimal() else -1
         if not 0 <= place < len(self._ends) - 1:
             raise refusals.damaged()
         start = self._ends[place]

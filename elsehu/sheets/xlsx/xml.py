@@ -9,8 +9,8 @@ from elsehu.sheets import refusals
 DEEPEST = 10_000
 """Elements within elements. A worksheet needs seven; a piece of a hostile one may open thousands at once."""
 
-MOST_NAMES = 4000
-"""Different names of elements and attributes, all of which the parser keeps."""
+LONGEST_NAMES = 256 * 1024
+"""Characters of all different names of elements and attributes together, which the parser keeps."""
 
 LONGEST_TOKEN = 1024 * 1024
 """Bytes of a tag, which the parser keeps until it is whole."""
@@ -54,19 +54,21 @@ def parsed(pieces: Iterable[bytes], listener: Listener) -> Iterator[None]:
     parser.StartElementHandler, parser.EndElementHandler = root, listener.end
     parser.CharacterDataHandler = listener.text
     parser.StartDoctypeDeclHandler = _refuse  # no workbook declares entities
-    fed = 0
+    fed = known = 0
     try:
         for piece in pieces:
             parser.Parse(piece, False)
             fed += len(piece)
-            waiting = fed - parser.CurrentByteIndex
-            if waiting > LONGEST_TOKEN or len(names) > MOST_NAMES or listener.depth > DEEPEST:
+            if fed - parser.CurrentByteIndex > LONGEST_TOKEN or listener.depth > DEEPEST:
                 raise refusals.damaged()
+            if len(names) > known:
+                known = len(names)
+                _check_names(names)
             yield
         parser.Parse(b"", True)
         yield
-    except expat.ExpatError:
-        raise refusals.damaged() from None
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: of encodings
+        raise refusals.damaged() from error
 
 
 def elements(pieces: Iterable[bytes], wanted: Collection[str]) -> Iterator[Element]:
@@ -75,6 +77,11 @@ def elements(pieces: Iterable[bytes], wanted: Collection[str]) -> Iterator[Eleme
     for _ in parsed(pieces, listener):
         yield from listener.found
         listener.found.clear()
+
+
+def _check_names(names: Collection[str]) -> None:
+    if sum(map(len, names)) > LONGEST_NAMES:
+        raise refusals.damaged()
 
 
 class _Collecting:

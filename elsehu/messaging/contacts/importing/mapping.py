@@ -6,6 +6,7 @@ from elsehu.contracts.errors import FieldError, Invalid
 from elsehu.messaging.contacts.importing.schemas import MOST_FIELDS, ColumnMapping
 from elsehu.sheets import Meaning, guess_columns
 
+MOST_LISTED = 30
 ROW, PROBLEM = "Row", "Problem"
 """The columns that failed rows get when they are handed back; such a file can be uploaded again as it is."""
 
@@ -39,19 +40,20 @@ def _check_known(asked: ColumnMapping, columns: Sequence[str]) -> None:
         **{f"mapping.{meaning}": getattr(asked, meaning) for meaning in Meaning},
         **{f"mapping.custom.{name}": column for name, column in (asked.custom or {}).items()},
     }
-    unknown = [place for place, column in named.items() if column is not None and column not in columns]
+    unknown = {place: column for place, column in named.items() if column is not None and column not in columns}
     if unknown:
-        errors = [FieldError(place, f"the file has no column {named[place]!r}") for place in unknown]
-        detail = (
-            f"The file has no column {', '.join(sorted({repr(named[place]) for place in unknown}))}; its columns are: "
-        )
-        raise Invalid("unknown_column", detail + ", ".join(columns) + ".", errors=errors)
+        errors = [FieldError(place, f"the file has no column {column!r}") for place, column in unknown.items()]
+        missing = ", ".join(sorted({repr(column) for column in unknown.values()}))
+        detail = f"The file has no column {missing}; its columns are: {_listed(columns)}"
+        raise Invalid("unknown_column", detail, errors=errors)
 
 
 def _no_phone(columns: Sequence[str]) -> Invalid:
-    detail = (
-        f"No column seems to hold phone numbers; say in `mapping` which does. The columns are: {', '.join(columns)}."
-    )
+    detail = f"No column seems to hold phone numbers; say in `mapping` which does. The columns are: {_listed(columns)}"
     return Invalid(
         "phone_column_missing", detail, errors=[FieldError("mapping.phone", "name the column of the phones")]
     )
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(columns[:MOST_LISTED]) + ("." if len(columns) <= MOST_LISTED else ", …")

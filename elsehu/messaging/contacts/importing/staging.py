@@ -22,7 +22,7 @@ from elsehu.messaging.contacts.importing.storing import SAMPLE, stored_file
 from elsehu.sheets import Row, Sheet, open_sheet
 
 EVENT = "import:updated"
-PIECE = 1000
+PIECE = 256 * 1024
 COPY_SECONDS = 3600.0
 COLUMNS = ("import_id", "number", "contact", "cells", "problem")
 
@@ -94,7 +94,7 @@ class _Staging:
     async def pieces(self, import_id: bytes) -> AsyncIterator[bytes]:
         """Yield the lines, many at a time."""
         lines = self._lines(import_id)
-        while piece := await asyncio.to_thread(lambda: b"".join(islice(lines, PIECE))):
+        while piece := await asyncio.to_thread(_together, lines):
             yield piece
             self._told(self.total)
 
@@ -110,6 +110,16 @@ class _Staging:
             self.failed += 1
             return b"\\N\t%s\t%s" % (_escaped(orjson.dumps(row.cells)), _escaped(str(wrong).encode()))
         return _escaped(orjson.dumps(contact)) + b"\t\\N\t\\N"
+
+
+def _together(lines: Iterator[bytes]) -> bytes:
+    """Return the next lines, of about PIECE bytes."""
+    piece = bytearray()
+    for line in lines:
+        piece += line
+        if len(piece) >= PIECE:
+            break
+    return bytes(piece)
 
 
 def _escaped(value: bytes) -> bytes:
