@@ -197,7 +197,7 @@ def test_redis_holds_json_and_no_pickles(settings: Settings, redis: Redis) -> No
 
 
 async def test_every_periodic_task_runs_on_an_empty_database(settings: Settings, kernel: Kernel) -> None:
-    for job in jobs_of(load_plugins(settings)).values():
+    for job in [one for one in jobs_of(load_plugins(settings)).values() if one.cron]:
         await job.run(kernel, {})
 
 

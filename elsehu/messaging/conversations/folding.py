@@ -40,8 +40,8 @@ WITH kept AS (
 UPDATE conversations SET status = 'closed', assigned_to = NULL, closed_at = now(), merged_into = $1,
     opened_at = CASE WHEN status = 'dormant' THEN now() ELSE opened_at END, unread_count = 0 WHERE id = $2
 """
-"""Of two open ones the more open wins: assigned, queued, dormant. When a dormant one was opened says nothing: folded, it
-was never open for anybody."""
+"""Of two open ones the more open wins: assigned, queued, dormant. When a dormant one was opened says nothing: it
+was open for nobody."""
 
 
 async def fold(uow: UnitOfWork, kept: UUID, folded: UUID) -> None:
