@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 import uvloop
 
-from bench import conversation_list, ingest, send, sockets, start, table
+from bench import bulk, campaign, contact_import, conversation_list, ingest, send, sockets, start, table
 from bench.place import Place, opened_place
 from bench.sizes import QUICK, Sizes
 from bench.table import Finding
 
-ROWS = {module.ROW: module.measure for module in (ingest, conversation_list, send, sockets, start)}
+ROWS = {
+    module.ROW: module.measure
+    for module in (ingest, conversation_list, send, bulk, campaign, contact_import, sockets, start)
+}
 
 
 async def measured(place: Place, rows: Sequence[str], sizes: Sizes) -> Sequence[Finding]:

@@ -27,7 +27,7 @@ async def measure(place: Place, sizes: Sizes) -> Sequence[Finding]:
     """Measure the time of one send after the other, and sends a second over 16 connections."""
     async with running_web(place, await place.new_database()) as web, connected_number(place, web) as evolution:
         ours = await _ours(web, evolution, sizes)
-        direct = _direct(evolution)
+        direct = direct_plan(evolution)
         single = await _alternated(ours, direct, sizes, sizes.single_sends, 1, 0)
         first = (sizes.rounds + 1) * sizes.single_sends
         many = await _alternated(ours, direct, sizes, sizes.sends, CONNECTIONS, first)
@@ -60,7 +60,7 @@ async def _ours(web: Web, evolution: Evolution, sizes: Sizes) -> Plan:
     return Plan(web.port, "/api/messages/send", body=body, headers=web.headers, values=values)
 
 
-def _direct(evolution: Evolution) -> Plan:
+def direct_plan(evolution: Evolution) -> Plan:
     body = orjson.dumps({"number": "55119@V@@s.whatsapp.net", "text": TEXT}).decode()
     headers = {"apikey": KEY, "content-type": "application/json"}
     values = customers(2000)

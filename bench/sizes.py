@@ -17,6 +17,8 @@ class Sizes:
     single_sends: int = 300
     bulk: int = 5_000
     recipients: int = 5_000
+    contacts: int = 100_000
+    imports: int = 3
     sockets: int = 1_000
     socket_seconds: float = 8
     starts: int = 3
@@ -31,6 +33,8 @@ QUICK = Sizes(
     single_sends=100,
     bulk=2_000,
     recipients=2_000,
+    contacts=10_000,
+    imports=1,
     socket_seconds=3,
     starts=1,
 )

@@ -46,6 +46,7 @@ from elsehu.realtime.registry import Registry
 from elsehu.realtime.relay import Relay
 from elsehu.realtime.routes import OPERATIONS as REALTIME
 from elsehu.realtime.socket import socket_endpoint
+from elsehu.reporting.exports import background
 from elsehu.reporting.routes import OPERATIONS as REPORTING
 from elsehu.settings import Settings
 
@@ -120,7 +121,7 @@ def provide_parts(kernel: Kernel, registry: Registry) -> dict[str, Run]:
     ingest = kernel.provide(Ingest, Ingest(kernel))
     history = kernel.provide(History, History(kernel, ingest))
     kernel.provide(Verdicts, Verdicts(kernel))
-    kernel.provide(Keepers, Keepers([timeline.CONTACT_DATA]))
+    kernel.provide(Keepers, Keepers([timeline.CONTACT_DATA, background.CONTACT_DATA]))
     hub = kernel.provide(Hub, Hub(kernel, registry))
     tasks: dict[str, Run] = {
         "identity": identity.run,

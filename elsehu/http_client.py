@@ -10,13 +10,16 @@ from functools import lru_cache
 from typing import Any
 
 import aiohttp
-import httpx
 import orjson
-from httpx_aiohttp import AiohttpTransport
 
 from elsehu.contracts.http import Answer, AnswerLost, HttpClient, NotSent, StreamedAnswer
 from elsehu.form_data import BrokenUpload, Files, FormData
+from elsehu.lean_imports import without
 from elsehu.settings import HttpClientSettings
+
+with without("rich"):  # for its command line
+    import httpx
+    from httpx_aiohttp import AiohttpTransport
 
 NEVER_LEFT = (
     aiohttp.ClientConnectorError,

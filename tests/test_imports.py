@@ -8,7 +8,18 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS: list[list[str]] = [
-    ["ids", "clock", "phones", "tolerant_json", "secretbox", "columns", "die_with_parent", "tasks", "public_addresses"],
+    [
+        "lean_imports",
+        "ids",
+        "clock",
+        "phones",
+        "tolerant_json",
+        "secretbox",
+        "columns",
+        "die_with_parent",
+        "tasks",
+        "public_addresses",
+    ],
     ["contracts", "settings", "environment", "configuration", "listening", "hookspecs", "sheets"],
     ["embedded", "processes", "db", "bus", "signals", "cache", "metrics", "form_data", "http_client", "public_fetch"],
     ["plugins", "kernel", "schema", "migrating"],

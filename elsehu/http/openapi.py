@@ -94,6 +94,7 @@ def _operation(one: Operation, schemas: Schemas) -> Json:
         "parameters": [*_path_parameters(one), *_query_parameters(one, schemas), *_header_parameters(one)],
         "responses": {
             str(_success_status(one)): _success(one, schemas),
+            **_accepted(one, schemas),
             **{str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in _refusals(one)},
         },
         "security": [] if one.roles is None else [{"bearer": []}],
@@ -177,6 +178,13 @@ def _success(one: Operation, schemas: Schemas) -> Json:
         schema = {} if one.answer is None else schemas.answer(one.answer)
         described["content"] = {one.answer_media_type: {"schema": schema}}
     return described
+
+
+def _accepted(one: Operation, schemas: Schemas) -> Json:
+    if one.accepted is None:
+        return {}
+    content = {"application/json": {"schema": schemas.answer(one.accepted)}}
+    return {"202": {"description": "Accepted", "headers": {"X-Request-ID": _header("RequestId")}, "content": content}}
 
 
 def _refusals(one: Operation) -> list[int]:

@@ -22,8 +22,9 @@ class Schemas:
             wanted[(one.query, "validation")] = None
             if one.body is not None:
                 wanted[(one.body, "validation")] = None
-            if one.answer is not None:
-                wanted[(one.answer, "serialization")] = None
+            for answer in (one.answer, one.accepted):
+                if answer is not None:
+                    wanted[(answer, "serialization")] = None
         inputs: Any = [(kind, mode, TypeAdapter(kind)) for kind, mode in wanted]
         found, shared = TypeAdapter.json_schemas(inputs, ref_template=REF)
         self._found: Mapping[Any, Json] = found

@@ -93,7 +93,8 @@ class Operation:
     `roles` None means that no token is asked for. `body` and `query` validate and document the request;
     `answer` documents the answer (a model, or None for no body); `status` is that of success. `refusals`
     are the statuses to document beside the usual ones. A handler returns JSON-ready data, a pydantic model,
-    None, or a whole Response. `multipart` hands the raw request to the handler.
+    None, or a whole Response. `multipart` hands the raw request to the handler. `accepted` documents the answer 202 of
+    a handler that sometimes does later what it was asked for.
     """
 
     method: str
@@ -110,6 +111,7 @@ class Operation:
     body_optional: bool = False
     multipart: bool = False
     answer_media_type: str = "application/json"
+    accepted: Any = None
     parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -6,6 +6,7 @@ from typing import Any
 from elsehu.jobs import Job
 from elsehu.kernel import Kernel
 from elsehu.reporting.business_hours import BusinessHours
+from elsehu.reporting.exports.background import MAKE, UPKEEP
 from elsehu.reporting.keeping import catch_up, update_hours
 
 
@@ -16,4 +17,4 @@ async def keep_up(kernel: Kernel, _: Mapping[str, Any]) -> None:
     await update_hours(kernel.db, hours)
 
 
-JOBS: Sequence[Job] = (Job("reporting.keep_up", keep_up, "*/5 * * * *", "low"),)
+JOBS: Sequence[Job] = (Job("reporting.keep_up", keep_up, "*/5 * * * *", "low"), MAKE, UPKEEP)

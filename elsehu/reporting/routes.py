@@ -8,6 +8,7 @@ from elsehu.http.schemas import ApiModel
 from elsehu.kernel import Kernel
 from elsehu.reporting import kpis, live, volume
 from elsehu.reporting.asking import FINISHED, OPENED, Asked, asked_by
+from elsehu.reporting.exports.routes import OPERATIONS as EXPORTS
 from elsehu.reporting.finished import finished_page, opened_page
 from elsehu.reporting.schemas import (
     FinishedPage,
@@ -73,4 +74,5 @@ OPERATIONS: Sequence[Operation] = (
     _figures("campaigns", kpis.by_lane, "Show the figures by campaign", LanesOut),
     _report("/api/reports/volume", show_volume, "Show how much there was when", VolumeQuery, VolumeOut),
     _report("/api/reports/live", show_live, "Show open conversations now", LiveQuery, LiveOut),
+    *EXPORTS,
 )

@@ -96,7 +96,8 @@ class ReportMark(Table, db=DIALECT, tablename="report_marks"):
 class ReportExport(Table, db=DIALECT, tablename="report_exports"):
     """A report that was asked for as a file to be fetched later. `request` is the query; the row is the queue.
 
-    `status` is waiting, running, ready, failed or expired. `media_id` is the file.
+    `status` is waiting, running, ready, failed or expired. `attempts` tells which runner may speak for it, `media_id`
+    is the file.
     """
 
     id = UUID(primary_key=True, default=new_id)
@@ -107,6 +108,7 @@ class ReportExport(Table, db=DIALECT, tablename="report_exports"):
     rows = Integer(default=0)
     total = Integer(default=None, null=True)
     error = Text(default=None, null=True)
+    attempts = SmallInt(default=0)
     asked_by = Varchar(length=200, default="")
     media_id = ForeignKey(MediaFile, on_delete=OnDelete.set_null, null=True, index=True)
     created_at = Timestamptz(default=TimestamptzNow())

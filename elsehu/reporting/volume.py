@@ -29,37 +29,52 @@ OPENED_IN = """
 SELECT width_bucket(r.opened_at, {starts}::timestamptz[]) AS place, count(*) AS opened
 FROM ({opened}) r WHERE {where} GROUP BY 1
 """
-ALREADY_FINISHED = "SELECT * FROM report_conversations"
+FINISHED = "SELECT * FROM report_conversations"
+FIRST_CLOSING = "SELECT min(r.closed_at) FROM report_conversations r WHERE {where}"
 
 
 async def volume(kernel: Kernel, asked: Asked, bucket: str) -> dict[str, Any]:
     """Return the volume by `bucket`. Raises Invalid where there would be too many, or none."""
     end = asked.end or kernel.now()
-    start = asked.start or end - USUAL
-    starts = buckets(start, end, bucket, asked.zone)
-    whole = asked.between(start, end)
-    await prepare(kernel, whole)
-    counts = await _counted(kernel, whole, starts)
-    limits = pairwise([*starts, end])
-    items = [_item(whole.between(*limit), counts.get(place, {})) for place, limit in enumerate(limits, start=1)]
+    whole = asked.between(asked.start or end - USUAL, end)
+    buckets = await counted(kernel, whole, bucket, MOST_BUCKETS)
+    limits = pairwise([*(start for start, _ in buckets), end])
+    items = [_item(whole.between(*limit), counts) for limit, (_, counts) in zip(limits, buckets, strict=True)]
     return {**whole.shown(), "bucket": bucket, "items": items}
 
 
-async def _counted(kernel: Kernel, asked: Asked, starts: Sequence[datetime]) -> Mapping[int, dict[str, int]]:
-    """Return the counts of each bucket that has any, by its place, from 1 on."""
-    closed, opened = asked.filters(), asked.filters("r.opened_at")
-    finished_in = FINISHED_IN.format(starts=closed.argument(list(starts)), where=closed.where())
-    counts: dict[int, dict[str, int]] = {}
-    for row in await kernel.db.fetch(finished_in, *closed.arguments):
-        counts.setdefault(row["place"], {}).update(row)
-    placeholder = opened.argument(list(starts))
-    tables = [ALREADY_FINISHED, *([OPEN] if is_known_of_open(asked) else [])]
-    for table in tables:
-        sql = OPENED_IN.format(starts=placeholder, opened=table, where=opened.where())
-        for row in await kernel.db.fetch(sql, *opened.arguments):
-            there = counts.setdefault(row["place"], {})
-            there["opened"] = there.get("opened", 0) + row["opened"]
-    return counts
+async def counted(kernel: Kernel, asked: Asked, bucket: str, most: int) -> Sequence[tuple[datetime, Mapping[str, int]]]:
+    """Return each bucket of a limited time, with its counts. Raises Invalid where there would be too many, or none."""
+    assert asked.start is not None
+    assert asked.end is not None
+    starts = beginnings(asked.start, asked.end, bucket, asked.zone, most)
+    await prepare(kernel, asked)
+    counts: list[dict[str, int]] = [{} for _ in starts]
+    filters = asked.filters()
+    sql = FINISHED_IN.format(starts=filters.argument(list(starts)), where=filters.where())
+    for row in await kernel.db.fetch(sql, *filters.arguments):
+        counts[row["place"] - 1].update(row)
+    for place, opened in await _opened(kernel, asked, starts):
+        counts[place - 1]["opened"] = counts[place - 1].get("opened", 0) + opened
+    return list(zip(starts, counts, strict=True))
+
+
+async def _opened(kernel: Kernel, asked: Asked, starts: Sequence[datetime]) -> list[tuple[int, int]]:
+    """Return (place from 1 on, count) of the finished and of the open conversations."""
+    filters = asked.filters("r.opened_at")
+    placeholder = filters.argument(list(starts))
+    sources = [FINISHED, *([OPEN] if is_known_of_open(asked) else [])]
+    statements = [OPENED_IN.format(starts=placeholder, opened=one, where=filters.where()) for one in sources]
+    rows = [row for sql in statements for row in await kernel.db.fetch(sql, *filters.arguments)]
+    return [(row["place"], row["opened"]) for row in rows]
+
+
+async def first_closing(kernel: Kernel, asked: Asked) -> datetime | None:
+    """Return when the first conversation was closed that is asked for."""
+    filters = asked.filters()
+    sql = FIRST_CLOSING.format(where=filters.where())
+    first: datetime | None = await kernel.db.fetch_value(sql, *filters.arguments)
+    return first
 
 
 def _item(asked: Asked, counts: Mapping[str, int]) -> dict[str, Any]:
@@ -78,17 +93,17 @@ def _item(asked: Asked, counts: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def buckets(start: datetime, end: datetime, bucket: str, zone: ZoneInfo) -> list[datetime]:
+def beginnings(start: datetime, end: datetime, bucket: str, zone: ZoneInfo, most: int) -> list[datetime]:
     """Return the beginnings of the buckets between two times, the first one cut off at `start`.
 
-    Raises Invalid where there are more than MOST_BUCKETS, or none.
+    Raises Invalid where there are more than `most`, or none.
     """
     if start >= end:
         raise Invalid(
             "invalid_request", "`from` must be in the past.", errors=[FieldError("from", "is not before `to`")]
         )
-    if (end - start) / SHORTEST[bucket] > MOST_BUCKETS:
-        problem = FieldError("bucket", f"there may be at most {MOST_BUCKETS} of them")
+    if (end - start) / SHORTEST[bucket] > most:
+        problem = FieldError("bucket", f"there may be at most {most} of them")
         raise Invalid("invalid_request", "Ask for a shorter time, or for longer buckets.", errors=[problem])
     return [start, *(one for one in _beginnings(start, bucket, zone, end) if one > start)]
 

@@ -186,3 +186,23 @@ async def test_claiming_does_not_wait_for_messages_that_come_in(
             now, limits = kernel.now(), {number: queue.Limits(rate=20.0)}
             budgets = await queue.budgets(claiming, await queue.look(claiming, now), limits, now)
             assert len(await queue.claim(claiming, budgets, queue.Slots(5), now, timedelta(seconds=30))) == 1
+
+
+async def test_the_log_shows_a_plugins_mistake_without_the_numbers_secrets(
+    kernel: Kernel, handset: Phone, conversation: UUID, number: UUID, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The number's webhook secret is `secret`."""
+
+    async def break_(message: OutboundMessage) -> Sent:
+        try:
+            raise KeyError("headers: x-api-key=secret")
+        except KeyError as error:
+            raise ValueError("could not read the answer to ?key=secret&n=1") from error
+
+    handset.answers.append(break_)
+    message_id = await say(kernel, conversation, number, "hello?")
+    async with dispatching(kernel):
+        await until_status(kernel, message_id, "unconfirmed")
+    log = capsys.readouterr().out
+    assert "provider_send_broke" in log and "ValueError: could not read the answer to ?key=***&n=1" in log
+    assert "secret" not in log

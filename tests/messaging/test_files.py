@@ -21,9 +21,9 @@ from starlette.routing import Route
 from elsehu.contracts.message import Kind
 from elsehu.contracts.plugin import MediaLimit, NoConfig, ProviderSpec
 from elsehu.media import voice
+from elsehu.media.pictures import shrunk
 from elsehu.media.queries import load
 from elsehu.media.retention import remove_orphans
-from elsehu.media.thumbnails import shrunk
 from elsehu.messaging.contacts.erasing import erase
 from elsehu.messaging.jobs import expire_files
 from elsehu.plugins import Plugins

@@ -32,21 +32,25 @@ KEPT = """
 WITH RECURSIVE chain AS (
     SELECT c.id AS asked, c.id, c.merged_into FROM contacts c WHERE c.id = ANY($1::uuid[])
     UNION ALL
-    SELECT chain.asked, c.id, c.merged_into FROM chain JOIN contacts c ON c.id = chain.merged_into
+    SELECT chain.asked, c.* FROM chain
+    CROSS JOIN LATERAL (SELECT id, merged_into FROM contacts WHERE id = chain.merged_into LIMIT 1) c
+    WHERE chain.merged_into IS NOT NULL
 )
 """
 ADDRESSES = f"""{KEPT}
-SELECT DISTINCT a.kind, a.value, a.scope FROM chain JOIN contact_identities a ON a.contact_id = chain.id
-WHERE chain.merged_into IS NULL
+SELECT DISTINCT kind, value, scope FROM contact_identities
+WHERE contact_id = ANY(ARRAY(SELECT id FROM chain WHERE merged_into IS NULL))
 """  # noqa: S608
 PEOPLE = f"""{KEPT}
 SELECT chain.asked, c.id, c.opted_out_at, c.unreachable_at, c.archived_at,
-    EXISTS (SELECT 1 FROM contact_identities a WHERE a.contact_id = c.id) AS has_address,
+    (SELECT true FROM contact_identities a WHERE a.contact_id = c.id LIMIT 1) AS has_address,
     (SELECT max(v.window_expires_at) FROM conversations v
      WHERE v.contact_id = c.id AND v.instance_id = $2) AS window_expires_at
-FROM chain JOIN contacts c ON c.id = chain.id WHERE chain.merged_into IS NULL
+FROM chain JOIN contacts c ON c.id = chain.id
+WHERE chain.merged_into IS NULL AND c.id = ANY(ARRAY(SELECT id FROM chain))
 ORDER BY c.id FOR KEY SHARE OF c
 """  # noqa: S608
+"""Written so that every plan looks people up by their keys, however many it takes a chain to have."""
 
 THREADS = """
 SELECT id, contact_id FROM conversations WHERE contact_id = ANY($1::uuid[]) AND instance_id = $2 AND status <> 'closed'
@@ -92,20 +96,17 @@ SELECT array(SELECT id FROM queued) AS queued, EXISTS (SELECT 1 FROM told) AS to
 """
 """The list's preview shows it; its place in the list stays, for nothing has happened in the conversation yet."""
 
+PENDING = "lane_id = $1 AND lane = 1 AND status = 'pending' AND external_id IS NULL"
+ALL_PENDING = f"SELECT id FROM messages WHERE {PENDING}"  # noqa: S608
 HOLD_THREADS = """
-SELECT id FROM conversations v WHERE id IN (
-    SELECT conversation_id FROM messages
-    WHERE lane_id = $1 AND lane = 1 AND status = 'pending' AND ($2::uuid[] IS NULL OR id = ANY($2)))
+SELECT id FROM conversations WHERE id = ANY(ARRAY(SELECT conversation_id FROM messages WHERE id = ANY($1::uuid[])))
 ORDER BY id FOR NO KEY UPDATE
 """
-WITHDRAW = """
-DELETE FROM messages WHERE id IN (
-    SELECT id FROM messages
-    WHERE lane_id = $1 AND lane = 1 AND status = 'pending' AND external_id IS NULL
-      AND ($2::uuid[] IS NULL OR id = ANY($2))
-    ORDER BY id FOR UPDATE SKIP LOCKED)
+WITHDRAW = f"""
+DELETE FROM messages WHERE id = ANY(ARRAY(
+    SELECT id FROM messages WHERE id = ANY($2::uuid[]) AND {PENDING} ORDER BY id FOR UPDATE SKIP LOCKED))
 RETURNING id, conversation_id
-"""
+"""  # noqa: S608
 MEND = """
 WITH mended AS (
     UPDATE conversations v SET
@@ -262,7 +263,9 @@ async def withdraw(uow: UnitOfWork, lane_id: UUID, ids: Sequence[UUID] | None = 
 
     What is claimed, or may have been taken by the provider, stays. Close the lane first, else more of it may leave.
     """
-    await uow.execute(HOLD_THREADS, lane_id, ids)
+    if ids is None:
+        ids = [row["id"] for row in await uow.fetch(ALL_PENDING, lane_id)]
+    await uow.execute(HOLD_THREADS, ids)
     gone = await uow.fetch(WITHDRAW, lane_id, ids)
     if gone:
         await uow.execute(MEND, [row["id"] for row in gone], [row["conversation_id"] for row in gone])

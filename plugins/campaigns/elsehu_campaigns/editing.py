@@ -1,6 +1,6 @@
 """Making and changing campaigns. What is changed is checked as a whole, as if it were new."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,13 +8,11 @@ from uuid import UUID
 import orjson
 from pydantic import ValidationError
 
-from elsehu.plugin import Conflict, Directory, FieldError, Invalid, Kernel, UnitOfWork, invalid, new_id
+from elsehu.plugin import Conflict, Kernel, UnitOfWork, invalid, new_id
 from elsehu_campaigns import realtime, stopping
 from elsehu_campaigns.config import NAME, CampaignSettings
 from elsehu_campaigns.model import Campaign, campaign_of, find
-from elsehu_campaigns.places import origin_of
 from elsehu_campaigns.schemas import CampaignBody, CampaignPatch
-from elsehu_campaigns.sources import sheet_of
 from elsehu_campaigns.states import EDITABLE, State, refused
 from elsehu_campaigns.views import campaign_view
 
@@ -57,25 +55,19 @@ ALTERNATIVES = (("text", "template_id"), ("file_id", "contact_filter"))
 
 
 async def create(uow: UnitOfWork, kernel: Kernel, body: CampaignBody, by: UUID | None, now: datetime) -> Campaign:
-    """Make a draft. Raises Invalid."""
-    await check(uow, kernel, body)
+    """Make a draft of what was checked."""
     row = await uow.fetch_row(INSERT, new_id(), by, now, *_values(kernel, body))
     assert row is not None
-    campaign = campaign_of(row)
-    await realtime.tell(uow, campaign.id)
-    return campaign
+    await realtime.tell(uow, row["id"])
+    return campaign_of(row)
 
 
 async def change(uow: UnitOfWork, kernel: Kernel, campaign_id: UUID, patch: CampaignPatch, now: datetime) -> Campaign:
-    """Change a draft or a paused campaign. Raises NotFound, Conflict and Invalid."""
+    """Change a draft or a paused campaign, as was checked. Raises NotFound, Conflict and Invalid."""
     before = await find(uow, campaign_id, lock=True)
-    if before.state not in EDITABLE:
-        raise refused("change", before.state)
-    body = _changed(before, patch)
-    await check(uow, kernel, body)
+    body = changed(before, patch)
     frozen, judged = before.frozen_after, before.judged_after
     if before.started_at is not None:
-        _require_fixed(before, body)
         if _differs(before, body, FROZEN):
             frozen = 0
         if body.stop_rules.model_dump(by_alias=True) != before.stop_rules:
@@ -94,8 +86,13 @@ async def delete(uow: UnitOfWork, campaign_id: UUID) -> None:
     await uow.execute(DELETE, campaign_id)
 
 
-def _changed(before: Campaign, patch: CampaignPatch) -> CampaignBody:
-    """Return all that the campaign is to be. Of two alternatives the one that is given replaces the other."""
+def changed(before: Campaign, patch: CampaignPatch) -> CampaignBody:
+    """Return all that a campaign is to be. Of two alternatives the one that is given replaces the other.
+
+    Raises Conflict where it stands or has begun, and Invalid where it does not fit together.
+    """
+    if before.state not in EDITABLE:
+        raise refused("change", before.state)
     given = patch.model_dump(mode="json", by_alias=True, exclude_unset=True)
     for pair in ALTERNATIVES:
         names = [CampaignBody.model_fields[name].alias or name for name in pair]
@@ -103,9 +100,12 @@ def _changed(before: Campaign, patch: CampaignPatch) -> CampaignBody:
             if given.get(one) is not None and other not in given:
                 given[other] = None
     try:
-        return CampaignBody.model_validate_json(orjson.dumps({**_shown(before), **given}), strict=True)
+        body = CampaignBody.model_validate_json(orjson.dumps({**_shown(before), **given}), strict=True)
     except ValidationError as error:
         raise invalid(error) from None
+    if before.started_at is not None:
+        _require_fixed(before, body)
+    return body
 
 
 def _shown(campaign: Campaign) -> dict[str, Any]:
@@ -145,25 +145,3 @@ def _require_fixed(before: Campaign, body: CampaignBody) -> None:
 def _differs(before: Campaign, body: CampaignBody, names: Sequence[str]) -> bool:
     shown, wanted = _shown(before), body.model_dump(mode="json", by_alias=True)
     return any(shown[name] != wanted[name] for name in names)
-
-
-async def check(uow: UnitOfWork, kernel: Kernel, body: CampaignBody) -> None:
-    """Raise Invalid where a campaign names what is not there: its number, its file, a column."""
-    problems: list[FieldError] = []
-    if await kernel.part(Directory).get(body.service_instance_id) is None:
-        problems.append(FieldError("serviceInstanceId", "is no number; GET /api/service-instances lists them"))
-    sheet = await sheet_of(uow, body.file_id)
-    if body.file_id is not None and not sheet.columns:
-        problems.append(FieldError("fileId", "is no uploaded file; POST /api/campaigns/upload takes one"))
-    else:
-        problems += _unknown_columns(body.mapping, sheet.columns)
-    if problems:
-        raise Invalid("invalid_request", "The campaign names what is not there; see errors.", errors=problems)
-
-
-def _unknown_columns(mapping: Mapping[str, str], columns: Sequence[str]) -> list[FieldError]:
-    return [
-        FieldError(f"mapping.{place}", f"{source!r} is neither a column of the file nor a field of the contact")
-        for place, source in mapping.items()
-        if origin_of(place, mapping, columns) is None
-    ]

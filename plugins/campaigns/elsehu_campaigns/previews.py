@@ -24,7 +24,8 @@ from elsehu.plugin import (
     ProviderSpec,
     isoformat,
 )
-from elsehu_campaigns.content import drafter_of, require_whole
+from elsehu_campaigns.checking import require_whole
+from elsehu_campaigns.content import drafter_of
 from elsehu_campaigns.dry_run import DryRun, NoDrafter, Told, dry_run
 from elsehu_campaigns.estimating import Plan, end_of
 from elsehu_campaigns.holding import leave
@@ -101,8 +102,7 @@ async def _content(kernel: Kernel, campaign: Campaign) -> tuple[BulkDrafter, lis
     except DomainError as error:
         return NoDrafter(), [_refusal(error)]
     try:
-        async with kernel.db.reader() as uow:
-            await require_whole(kernel, uow, campaign)
+        await require_whole(kernel, campaign)
     except DomainError as error:
         return drafter, [_refusal(error)]
     return drafter, []

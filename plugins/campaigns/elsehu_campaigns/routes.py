@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from elsehu.plugin import SUPERVISORS, Call, Kernel, NoQuery, Operation, UnitOfWork, origin, record_audit
+from elsehu.plugin import SUPERVISORS, Call, NoQuery, Operation, UnitOfWork, origin, record_audit
 from elsehu_campaigns import editing, queries, steering
-from elsehu_campaigns.content import require_whole
+from elsehu_campaigns.checking import check, require_whole
 from elsehu_campaigns.jobs import wake
 from elsehu_campaigns.model import Campaign, find
 from elsehu_campaigns.numbers import CHECK
@@ -22,7 +22,7 @@ from elsehu_campaigns.schemas import (
     RecipientQuery,
     Stats,
 )
-from elsehu_campaigns.states import Step
+from elsehu_campaigns.states import Step, after
 
 TAG = "campaigns"
 Step_ = Callable[[UnitOfWork, Campaign, datetime], Awaitable[Campaign]]
@@ -33,6 +33,7 @@ async def _list(call: Call[None, CampaignQuery]) -> dict[str, Any]:
 
 
 async def _create(call: Call[CampaignBody, NoQuery]) -> dict[str, Any]:
+    await check(call.kernel, call.body)
     async with call.transaction() as uow:
         campaign = await editing.create(uow, call.kernel, call.body, call.caller.user_id, call.kernel.now())
         await _note(call, uow, "campaign_created", campaign.id)
@@ -54,10 +55,10 @@ async def _recipients(call: Call[None, RecipientQuery]) -> dict[str, Any]:
 
 
 async def _change(call: Call[CampaignPatch, NoQuery]) -> dict[str, Any]:
+    before = await _found(call, call.path_id())
+    await check(call.kernel, editing.changed(before, call.body), before)
     async with call.transaction() as uow:
         campaign = await editing.change(uow, call.kernel, call.path_id(), call.body, call.kernel.now())
-        if campaign.started_at is not None:
-            await require_whole(call.kernel, uow, campaign)
         await _note(call, uow, "campaign_changed", campaign.id)
         shown = await queries.shown(uow, campaign, call.kernel.now())
     await wake(call.kernel)
@@ -71,16 +72,10 @@ async def _delete(call: Call[None, NoQuery]) -> None:
 
 
 async def _start(call: Call[None, NoQuery]) -> dict[str, Any]:
-    return await _step(call, call.path_id(), "campaign_started", _checked_start(call.kernel))
-
-
-def _checked_start(kernel: Kernel) -> Step_:
-    async def start(uow: UnitOfWork, campaign: Campaign, now: datetime) -> Campaign:
-        started = await steering.start(uow, campaign, now)
-        await require_whole(kernel, uow, started)
-        return started
-
-    return start
+    campaign = await _found(call, call.path_id())
+    after(Step.START, campaign.state)
+    await require_whole(call.kernel, campaign)
+    return await _step(call, campaign.id, "campaign_started", steering.start)
 
 
 async def _pause(call: Call[None, NoQuery]) -> dict[str, Any]:
@@ -111,6 +106,11 @@ async def pause(uow: UnitOfWork, campaign: Campaign, now: datetime) -> Campaign:
 async def cancel(uow: UnitOfWork, campaign: Campaign, now: datetime) -> Campaign:
     """Stop for good. Raises Conflict."""
     return await steering.move(uow, campaign, Step.CANCEL, now)
+
+
+async def _found(call: Call[Any, Any], campaign_id: UUID) -> Campaign:
+    async with call.kernel.db.reader() as uow:
+        return await find(uow, campaign_id)
 
 
 async def _step(

@@ -10,7 +10,17 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from elsehu.plugin import BulkDrafter, Directory, DomainError, Kernel, NotFound, UnitOfWork, open_lane, steer_lane
+from elsehu.plugin import (
+    BulkDrafter,
+    Directory,
+    DomainError,
+    Instance,
+    Kernel,
+    NotFound,
+    UnitOfWork,
+    open_lane,
+    steer_lane,
+)
 from elsehu_campaigns import content, feeding, freezing, holding, planning, progress, realtime, stopping
 from elsehu_campaigns.config import NAME, CampaignSettings
 from elsehu_campaigns.model import Campaign, find_if_free
@@ -121,7 +131,12 @@ class Runner:
         if stop is not None:
             await move(uow, campaign, Step.PAUSE, now, f"It stopped itself: {stop}")
             return ACTIVE
-        return await self._send(uow, campaign, holding.leave(campaign, instance, now), now)
+        return await self._send(uow, campaign, self._leave(campaign, instance, now), now)
+
+    def _leave(self, campaign: Campaign, instance: Instance, now: datetime) -> holding.Leave:
+        if self._kernel.plugins.spec(instance.provider) is None:
+            return holding.Leave(reason=f"The provider {instance.provider!r} is not enabled; it goes on once that is.")
+        return holding.leave(campaign, instance, now)
 
     async def _prepare(self, uow: UnitOfWork, campaign: Campaign, now: datetime) -> Served:
         """Freeze the next piece of the recipients, or of their texts anew."""
