@@ -82,7 +82,7 @@ async def _imported(place: Place, file: Path, count: int) -> tuple[float, float]
 def _run(arguments: Sequence[str], folder: Path, own: dict[str, str]) -> tuple[float, float]:
     """Run `python <arguments>` to its end; returns how long it took, and the most memory that it had in MiB."""
     started = time.monotonic()
-    with subprocess.Popen([sys.executable, *arguments], cwd=folder, env=processes.environment(own)) as process:
+    with subprocess.Popen([sys.executable, *arguments], cwd=folder, env=processes.clean_environment(own)) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

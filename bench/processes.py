@@ -30,7 +30,7 @@ async def running(
     with (folder / log).open("ab") as sink:
         command = [sys.executable, *arguments]
         process = subprocess.Popen(  # noqa: ASYNC220  nothing that is measured runs in this loop meanwhile
-            command, cwd=folder, env=environment(environment), stdout=sink, stderr=sink
+            command, cwd=folder, env=clean_environment(environment), stdout=sink, stderr=sink
         )
     try:
         yield process
@@ -45,7 +45,7 @@ async def running(
             process.kill()
 
 
-def environment(own: Mapping[str, str]) -> dict[str, str]:
+def clean_environment(own: Mapping[str, str]) -> dict[str, str]:
     """Return our environment without settings of another installation, and with `own`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     return {**kept, "PYTHONPATH": CODE, **own}
