@@ -39,6 +39,9 @@ BECAME_CONNECTED = """
 UPDATE service_instances SET just_connected = true, keep_connected = true, hold_until = NULL, hold_reason = ''
 WHERE id = $1
 """
+LOOK_SOON = """
+UPDATE service_instances SET next_check_at = $2 WHERE id = $1 AND is_active AND next_check_at > $2 RETURNING true
+"""
 TOUCH = "UPDATE service_instances SET last_seen_at = $2 WHERE id = ANY($1::uuid[])"
 HOLD = """
 WITH before AS (SELECT status, status_detail FROM service_instances WHERE id = $1 FOR NO KEY UPDATE)
@@ -67,10 +70,12 @@ async def apply_report(uow: UnitOfWork, kernel: Kernel, instance_id: UUID, repor
 async def apply_change(uow: UnitOfWork, kernel: Kernel, instance_id: UUID, change: InstanceChanged) -> None:
     """Apply what a webhook says of a number, as `apply_report` does, and keep its new QR code for a moment.
 
-    Where a provider reports a lost connection tens of times a second (Evolution API reference, section 7.4),
-    "connecting" right after "disconnected" is passed over; the next look at the provider settles it.
+    "Connecting" is no state that lasts, and webhooks overtake each other: of a number that is connected, or was just
+    disconnected (which some report tens of times a second; Evolution API reference, section 7.4), it is passed
+    over, and has a Watch look at the provider.
     """
-    if change.status is InstanceStatus.CONNECTING and await _is_flapping(uow, kernel, instance_id):
+    if change.status is InstanceStatus.CONNECTING and await _is_settled(uow, kernel, instance_id):
+        await _look_soon(uow, kernel, instance_id)
         return
     is_changed = await _apply(uow, kernel, instance_id, change)
     if change.pairing and pairings.is_scannable(change.pairing):
@@ -155,11 +160,18 @@ async def _connected(uow: UnitOfWork, kernel: Kernel, instance_id: UUID) -> None
     uow.after_commit(lambda: pairings.forget(kernel, instance_id))
 
 
-async def _is_flapping(uow: UnitOfWork, kernel: Kernel, instance_id: UUID) -> bool:
+async def _is_settled(uow: UnitOfWork, kernel: Kernel, instance_id: UUID) -> bool:
     row = await uow.fetch_row(READ, instance_id)
-    if row is None or row["status"] != InstanceStatus.DISCONNECTED:
+    if row is None or row["status"] not in (InstanceStatus.CONNECTED, InstanceStatus.DISCONNECTED):
         return False
-    return bool(kernel.now() - row["updated_at"] < timedelta(seconds=FLAP_SECONDS))
+    is_recent = kernel.now() - row["updated_at"] < timedelta(seconds=FLAP_SECONDS)
+    return row["status"] == InstanceStatus.CONNECTED or bool(is_recent)
+
+
+async def _look_soon(uow: UnitOfWork, kernel: Kernel, instance_id: UUID) -> None:
+    at = kernel.now() + timedelta(seconds=FLAP_SECONDS)
+    if await uow.fetch_value(LOOK_SOON, instance_id, at):
+        uow.signal(SIGNAL)
 
 
 def _remember_after_commit(uow: UnitOfWork, kernel: Kernel, instance_id: UUID, pairing: Pairing) -> None:

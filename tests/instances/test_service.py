@@ -109,8 +109,18 @@ class TestStorms:
         assert (await row_of(kernel, number))["status"] == "connected"
 
     async def test_a_repeated_state_is_told_once(self, kernel: Kernel, number: UUID) -> None:
-        await change(kernel, number, *[InstanceChanged(InstanceStatus.CONNECTING)] * 40)
+        await change(kernel, number, *[InstanceChanged(InstanceStatus.NEEDS_PAIRING)] * 40)
         assert len(await told(kernel)) == 1
+
+    async def test_connecting_that_comes_late_holds_up_nothing_and_has_us_look(
+        self, kernel: Kernel, number: UUID
+    ) -> None:
+        await kernel.db.execute("UPDATE service_instances SET next_check_at = now() + interval '1 minute'")
+        await change(kernel, number, *[InstanceChanged(InstanceStatus.CONNECTING)] * 40)
+        row = await row_of(kernel, number)
+        assert row["status"] == "connected"
+        assert row["next_check_at"] <= kernel.now() + timedelta(seconds=2)
+        assert await told(kernel) == []
 
 
 class TestPairings:
