@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from elsehu.contracts.errors import NotFound
+from elsehu.contracts.errors import Invalid, NotFound
 from elsehu.contracts.message import Kind
 from elsehu.db import Row
 from elsehu.ids import new_id
@@ -100,6 +100,19 @@ async def test_refusals_say_why(kernel: Kernel, number: UUID, lane_id: UUID) -> 
     assert await kernel.db.fetch_value("SELECT count(*) FROM conversations") == 1
     with pytest.raises(NotFound):
         await queue_bulk(kernel, number, messages)
+
+
+async def test_a_file_that_is_gone_costs_only_its_messages(kernel: Kernel, lane_id: UUID) -> None:
+    first, second = bulk(await crowd(kernel, 2))
+    first = replace(first, draft=replace(first.draft, kind=Kind.IMAGE, media_id=new_id()))
+    assert await queue_bulk(kernel, lane_id, [first, second]) == {first.id: "media_gone"}
+    assert await rows(kernel, "SELECT id FROM messages") == [(second.id,)]
+
+
+async def test_more_than_a_thousand_at_once_are_refused(kernel: Kernel, lane_id: UUID) -> None:
+    with pytest.raises(Invalid) as refused:
+        await queue_bulk(kernel, lane_id, bulk([new_id()]) * 1001)
+    assert refused.value.code == "too_many"
 
 
 async def test_a_closed_window_lets_templates_through(kernel: Kernel, number: UUID, lane_id: UUID) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from elsehu.background import running
-from elsehu.contracts.errors import NotFound, Retryable
+from elsehu.contracts.errors import Conflict, NotFound, Retryable
 from elsehu.contracts.message import Kind
 from elsehu.contracts.outbound import OutboundMessage, Sent
 from elsehu.contracts.plugin import PairLimit
@@ -253,6 +253,22 @@ async def test_a_failed_message_that_a_person_sends_again_needs_no_lane(kernel: 
     await queue_bulk(kernel, lane_id, [message])
     await kernel.db.execute("UPDATE messages SET status = 'failed', status_rank = 4")
     await stopped(kernel, lane_id)
+    async with kernel.db.transaction() as uow:
+        await decisions.retry(uow, message.id)
+    assert await leave(kernel, kernel.now()) == ["Big sale!"]
+
+
+async def test_a_failed_one_to_somebody_who_opted_out_is_not_sent_again(kernel: Kernel, number: UUID) -> None:
+    lane_id = await lane(kernel, number)
+    [message] = bulk(await crowd(kernel, 1))
+    await queue_bulk(kernel, lane_id, [message])
+    await kernel.db.execute("UPDATE messages SET status = 'failed', status_rank = 4, error_code = 'opted_out'")
+    await kernel.db.execute("UPDATE contacts SET opted_out_at = now()")
+    with pytest.raises(Conflict) as refused:
+        async with kernel.db.transaction() as uow:
+            await decisions.retry(uow, message.id)
+    assert refused.value.code == "opted_out"
+    await kernel.db.execute("UPDATE contacts SET opted_out_at = NULL")
     async with kernel.db.transaction() as uow:
         await decisions.retry(uow, message.id)
     assert await leave(kernel, kernel.now()) == ["Big sale!"]

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import orjson
 
-from elsehu.contracts.errors import NotFound
+from elsehu.contracts.errors import Invalid, NotFound
 from elsehu.contracts.plugin import ProviderSpec
 from elsehu.db import Row, UnitOfWork
 from elsehu.events import SIGNAL
@@ -26,7 +26,9 @@ LANE = """
 SELECT l.instance_id, i.provider FROM message_lanes l JOIN service_instances i ON i.id = l.instance_id WHERE l.id = $1
 """
 NUMBER = "SELECT id AS instance_id, provider FROM service_instances WHERE id = $1"
+MOST = 1_000
 ALREADY = "SELECT id FROM messages WHERE id = ANY($1::uuid[])"
+FILES = "SELECT id FROM media_files WHERE id = ANY($1::uuid[]) ORDER BY id FOR KEY SHARE"
 
 KEPT = """
 WITH RECURSIVE chain AS (
@@ -143,13 +145,16 @@ class Sorted:
 async def queue_messages(
     uow: UnitOfWork, kernel: Kernel, lane_id: UUID, messages: Sequence[BulkMessage], now: datetime
 ) -> dict[UUID, str]:
-    """Queue `messages` (some thousand at the most) in a lane, and return why any of them was not, by id.
+    """Queue `messages` (a thousand at the most) in a lane, and return why any of them was not, by id.
 
     Each goes into the open conversation with its contact on the lane's number, else into a new one, which is dormant:
     in nobody's queue until the customer answers. The reasons: `already_queued` (its id is taken), `contact_gone`
-    (there is none, or it is archived), `opted_out`, `no_address`, `unreachable`, `window_closed`. Raises NotFound for
-    an unknown lane. Take the transaction for this alone, or call this first in it: it waits for locks.
+    (there is none, or it is archived), `opted_out`, `no_address`, `unreachable`, `window_closed`, `media_gone` (its
+    file was deleted). Raises NotFound for an unknown lane, and Invalid `too_many`. Take the transaction for this
+    alone, or call this first in it: it waits for locks.
     """
+    if len(messages) > MOST:
+        raise Invalid("too_many", f"Queue at most {MOST} messages at once; these are {len(messages)}.")
     lane = await uow.fetch_row(LANE, lane_id)
     if lane is None:
         raise NotFound("not_found", f"There is no lane with the id {lane_id}.")
@@ -178,10 +183,13 @@ async def _queue_all(
     people = {row["asked"]: row for row in await uow.fetch(PEOPLE, contact_ids, number["instance_id"])}
     already = {row["id"] for row in await uow.fetch(ALREADY, [message.id for message in messages])}
     spec = kernel.plugins.spec(number["provider"])
+    files = await _files(uow, messages)
     found = Sorted()
     for message in messages:
         person = people.get(message.contact_id)
         reason = "already_queued" if message.id in already else _refusal(message.draft, person, spec, now)
+        if reason is None and message.draft.media_id not in files:
+            reason = "media_gone"
         if reason is not None or person is None:
             found.refused[message.id] = reason or "contact_gone"
         else:
@@ -195,6 +203,12 @@ async def _lock_addresses(uow: UnitOfWork, contact_ids: Sequence[UUID]) -> None:
     """Let nobody else merge these contacts or open a conversation with them because of what they write."""
     rows = await uow.fetch(ADDRESSES, contact_ids)
     await lock(uow, [address_key((row["kind"], row["value"], row["scope"])) for row in rows])
+
+
+async def _files(uow: UnitOfWork, messages: Sequence[BulkMessage]) -> set[UUID | None]:
+    """Return which of the messages' files there are, held so that they stay; None is there, for those without one."""
+    wanted = {message.draft.media_id for message in messages} - {None}
+    return {None, *(row["id"] for row in await uow.fetch(FILES, list(wanted)))} if wanted else {None}
 
 
 def _refusal(draft: Draft, person: Row | None, spec: ProviderSpec | None, now: datetime) -> str | None:

@@ -12,6 +12,10 @@ from elsehu.messaging.inbound.locks import lock, message_key
 
 NAME = "SELECT instance_id, external_id FROM messages WHERE id = $1 AND external_id IS NOT NULL"
 
+UNWANTED = """
+SELECT true FROM messages m JOIN conversations v ON v.id = m.conversation_id JOIN contacts k ON k.id = v.contact_id
+WHERE m.id = $1 AND m.lane_id IS NOT NULL AND k.opted_out_at IS NOT NULL
+"""
 RETRY = """
 WITH failed AS (
     SELECT id, instance_id, external_id FROM messages
@@ -48,10 +52,17 @@ RETURNING subject_id
 
 
 async def retry(uow: UnitOfWork, message_id: UUID) -> None:
-    """Put a failed message back into the queue, in its old place. Raises Conflict."""
+    """Put a failed message back into the queue, in its old place.
+
+    Raises Conflict: it has not failed, or it was sent in bulk to somebody who wants no more of that.
+    """
     name = await uow.fetch_row(NAME, message_id)
     if name is not None:
         await lock(uow, [message_key(name["instance_id"], name["external_id"])])
+    if await uow.fetch_value(UNWANTED, message_id):
+        raise Conflict(
+            "opted_out", "This customer opted out of campaigns. Write to them yourself, or opt them in first."
+        )
     if await uow.fetch_row(RETRY, message_id) is None:
         detail = "Only a failed message can be retried; an unconfirmed one must be resolved first."
         raise Conflict("not_failed", detail)

@@ -44,6 +44,7 @@ REFUSALS: Mapping[str, str] = {
     "unreachable": "The provider cannot deliver to this phone. Use another.",
     "window_closed": "This phone has not written to the number lately, so the provider takes only a template for it. "
     "Write to the number from it, and try again.",
+    "media_gone": "The file of the header was deleted. Upload it again, and change the campaign.",
     "no_address": "This phone has no address that the provider knows. Use another.",
 }
 
