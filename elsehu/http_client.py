@@ -15,6 +15,7 @@ import orjson
 from elsehu.contracts.http import Answer, AnswerLost, HttpClient, NotSent, StreamedAnswer
 from elsehu.form_data import BrokenUpload, Files, FormData
 from elsehu.lean_imports import without
+from elsehu.requests import HEADER, current_request_id
 from elsehu.settings import HttpClientSettings
 
 with without("rich"):  # for its command line
@@ -49,6 +50,12 @@ CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 3.0
 """How long a connection may idle: less than servers wait (Node: 5 s), for a request on one that is just being
 closed has an unknown outcome."""
+
+
+def _with_defaults(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Return `headers` and ours: among these the id of the request that this call is made for."""
+    request_id = current_request_id()
+    return {**DEFAULT_HEADERS, **({HEADER: request_id} if request_id else {}), **(headers or {})}
 
 
 class _Streamed:
@@ -87,7 +94,7 @@ class PooledHttpClient:
         timeout: float | None = None,
     ) -> Answer:
         """Make one request; see `contracts.http.HttpClient.request`."""
-        all_headers = {**DEFAULT_HEADERS, **(headers or {})}
+        all_headers = _with_defaults(headers)
         body: bytes | AsyncIterator[bytes] | None = content
         form = FormData(data or {}, files) if files is not None else None
         if form is not None:
@@ -107,7 +114,7 @@ class PooledHttpClient:
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, timeout: float | None = None
     ) -> AbstractAsyncContextManager[StreamedAnswer]:
         """Make one request and stream its answer; see `contracts.http.HttpClient.stream`."""
-        return self._stream(method, url, {**DEFAULT_HEADERS, **(headers or {})}, timeout)
+        return self._stream(method, url, _with_defaults(headers), timeout)
 
     @asynccontextmanager
     async def _stream(

@@ -27,7 +27,17 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 MIB = 1024 * 1024
 _DAY, _TIME = "(mon|tue|wed|thu|fri|sat|sun)", "([01][0-9]|2[0-3]):[0-5][0-9]"
 WEEK_RANGE = re.compile(rf"{_DAY}(-{_DAY})?(\s+{_TIME}-({_TIME}|24:00))+")
-DEFAULT_PLUGINS = ("evolution", "meta_cloud", "sandbox", "storage_local", "campaigns")
+DEFAULT_PLUGINS = (
+    "evolution",
+    "meta_cloud",
+    "sandbox",
+    "storage_local",
+    "campaigns",
+    "export_csv",
+    "export_xlsx",
+    "export_html",
+)
+"""What is enabled, as far as it is installed, where nobody says what is to be."""
 
 
 def _rate(text: str) -> str:

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS: list[list[str]] = [
     [
         "lean_imports",
+        "requests",
         "ids",
         "clock",
         "phones",

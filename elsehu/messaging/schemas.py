@@ -110,6 +110,7 @@ class MessageOut(ApiModel):
     external_id: str | None
     client_id: str | None
     template_id: UUID | None
+    request_id: str | None
     reply_to: ReplyTo | None
     media: MediaOut | None
     reactions: list[ReactionOut]

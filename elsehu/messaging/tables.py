@@ -152,8 +152,8 @@ class Message(Table, db=DIALECT, tablename="messages"):
 
     `seq` is the order of arrival. `at` is the time to show and sort by: the provider's, or our own until
     the provider tells. `status_rank` is `contracts.message.RANK[status]`. `failed_at` is when the provider last said
-    that it failed, `sent_again_at` when it last said `sent` of what we knew to be sent before. `lane` is 1 for the
-    messages of a Lane, else 0.
+    that it failed, `sent_again_at` when it last said `sent` of what we knew to be sent before. `request_id` is of the
+    request that brought it. `lane` is 1 for the messages of a Lane, else 0.
     """
 
     id = UUID(primary_key=True, default=new_id)
@@ -171,6 +171,7 @@ class Message(Table, db=DIALECT, tablename="messages"):
     client_id = Varchar(length=120, default=None, null=True)
     reply_to_external_id = Varchar(length=256, default=None, null=True)
     template_id = UUID(default=None, null=True)
+    request_id = Varchar(length=80, default=None, null=True)
     sender_id = ForeignKey(User, on_delete=OnDelete.set_null, null=True)
     author_name = Varchar(length=200, default=None, null=True)
     at = Timestamptz(default=TimestamptzNow())

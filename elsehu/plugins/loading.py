@@ -19,7 +19,7 @@ from elsehu.contracts.plugin import HOOK_API, PluginContext, PluginInfo
 from elsehu.contracts.rules import BUILT_IN_ASSIGNMENT
 from elsehu.environment import perhaps
 from elsehu.plugins.facade import Plugin, Plugins
-from elsehu.settings import Settings
+from elsehu.settings import DEFAULT_PLUGINS, Settings
 
 GROUP = "elsehu"
 REQUIRED_OF_PROVIDERS = (
@@ -58,7 +58,7 @@ def load_plugins(settings: Settings, found: Mapping[str, Sequence[EntryPoint]] |
     for family in hookspecs.FAMILIES:
         manager.add_hookspecs(family)
     _check_tables(settings, entries)
-    loaded = [_load(manager, name, entries, settings) for name in settings.enabled_plugins]
+    loaded = [_load(manager, name, entries, settings) for name in _wanted(settings, entries)]
     _check_hooks(manager)
     _check_unique(loaded)
     _check_storage(loaded, settings.media.storage)
@@ -66,6 +66,12 @@ def load_plugins(settings: Settings, found: Mapping[str, Sequence[EntryPoint]] |
     plugins = Plugins(loaded, settings.media.storage)
     _check_exporters(plugins)
     return plugins
+
+
+def _wanted(settings: Settings, entries: Mapping[str, Sequence[EntryPoint]]) -> Sequence[str]:
+    """Return the plugins to load. Of the usual ones those that are not installed are not missed."""
+    names = settings.enabled_plugins
+    return [name for name in names if name in entries] if names == DEFAULT_PLUGINS else names
 
 
 def _refuse(code: str, detail: str) -> ConfigError:

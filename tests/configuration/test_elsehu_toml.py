@@ -8,6 +8,7 @@ from typing import Any
 from elsehu.configuration import load_settings
 from elsehu.environment import Key, keys
 from elsehu.plugins import load_plugins
+from elsehu.plugins.loading import installed
 from elsehu.settings import DEFAULT_PLUGINS, Settings
 
 FILE = Path(__file__).parents[2] / "elsehu.toml"
@@ -50,6 +51,10 @@ def test_the_tables_of_plugins_that_it_shows_are_taken(tmp_path: Path) -> None:
     )
     tables = tomllib.loads(text)["plugins"]
     assert set(tables) == {"campaigns", "storage_local", "storage_s3"}
+    if "campaigns" not in installed():
+        before, _, after = text.partition("[plugins.campaigns]")
+        text = before + after[after.index("[plugins.") :]
+        del tables["campaigns"]
     everything = tmp_path / "elsehu.toml"
     everything.write_text(text.replace("[plugins]", f"[plugins]\nenabled = {list(tables)}"), encoding="utf-8")
     load_plugins(load_settings(everything, {}))

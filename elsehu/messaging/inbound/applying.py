@@ -82,7 +82,7 @@ def _place(
         else:
             is_customers = event.direction is Direction.INBOUND
             window = windows.until(event.at, batch.windows.get(message.instance_id)) if is_customers else None
-            placed[place] = Arrival(message.instance_id, thread.id, event, message.media_id, window)
+            placed[place] = Arrival(message.instance_id, thread.id, event, message.media_id, window, message.request_id)
     return placed, homeless
 
 

@@ -18,14 +18,15 @@ STORE = """
 WITH arrived AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::jsonb[],
         $8::uuid[], $9::text[], $10::smallint[], $11::text[], $12::text[], $13::text[], $14::timestamptz[],
-        $15::timestamptz[], $16::timestamptz[])
+        $15::timestamptz[], $16::timestamptz[], $17::text[])
     AS a(id, conversation_id, instance_id, direction, kind, text, payload, media_id, status, status_rank,
-         external_id, reply_to, author_name, at, window_expires_at, named_at)
+         external_id, reply_to, author_name, at, window_expires_at, named_at, request_id)
 ), stored AS (
     INSERT INTO messages (id, conversation_id, instance_id, direction, kind, text, payload, media_id, status,
-        status_rank, external_id, reply_to_external_id, author_name, at, sent_at, lane, attempts)
+        status_rank, external_id, reply_to_external_id, author_name, at, sent_at, lane, attempts, request_id)
     SELECT id, conversation_id, instance_id, direction, kind, text, payload, media_id, status,
-        status_rank, external_id, reply_to, author_name, at, CASE WHEN direction = 'OUTBOUND' THEN at END, 0, 0
+        status_rank, external_id, reply_to, author_name, at, CASE WHEN direction = 'OUTBOUND' THEN at END, 0, 0,
+        request_id
     FROM arrived
     ON CONFLICT (instance_id, external_id) WHERE external_id IS NOT NULL DO NOTHING
     RETURNING id, seq, conversation_id, instance_id, external_id, direction, kind, text, at
@@ -66,13 +67,17 @@ FROM stored s
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A message with its place: which conversation, which file, until when it keeps the service window open."""
+    """A message with its place: which conversation, which file, until when it keeps the service window open.
+
+    `request_id` is of the request that told of it.
+    """
 
     instance_id: UUID
     conversation_id: UUID
     event: MessageArrived
     media_id: UUID | None
     window_expires_at: datetime | None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,4 +136,5 @@ def _columns(arrivals: Sequence[Arrival]) -> tuple[list[Any], ...]:
         [event.at for event in events],
         [arrival.window_expires_at for arrival in arrivals],
         [event.at if shown_name(event) else None for event in events],
+        [arrival.request_id for arrival in arrivals],
     )

@@ -12,11 +12,12 @@ from elsehu.messaging.inbound.updates import Update
 
 @dataclass(frozen=True, slots=True)
 class Arriving:
-    """A message about to be applied: whose number it came to, and its stored file."""
+    """A message about to be applied: whose number it came to, its stored file, and the request that told of it."""
 
     instance_id: UUID
     event: MessageArrived
     media_id: UUID | None = None
+    request_id: str | None = None
 
 
 @dataclass(slots=True)

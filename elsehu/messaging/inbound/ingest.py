@@ -7,7 +7,7 @@ one poisoned item sinks neither its neighbours nor its webhook.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -40,6 +40,7 @@ from elsehu.messaging.inbound.mending import mended
 from elsehu.messaging.inbound.raw_events import Dead, Raw
 from elsehu.messaging.inbound.retrying import apply_with_files, retrying
 from elsehu.messaging.templates import changes as templates
+from elsehu.requests import current_request_id
 
 log = structlog.get_logger("elsehu.ingest")
 
@@ -57,17 +58,22 @@ class Job:
     instance_id: UUID | None
     keeps_raw: bool
     files: Files
+    request_id: str | None = field(default_factory=current_request_id)
     done: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one transaction commits: items, the raw bodies of whole webhooks, and dead letters."""
+    """What one transaction commits: items, the raw bodies of whole webhooks, and dead letters.
+
+    `requests` are the ids of the requests that told of the items, by the event's `id()`.
+    """
 
     jobs: Sequence[Job]
     items: Sequence[Item]
     files: Files
     dead: Sequence[Dead] = ()
+    requests: Mapping[int, str | None] = field(default_factory=dict)
 
 
 class Ingest:
@@ -150,7 +156,9 @@ class Ingest:
 
     async def _together(self, jobs: Sequence[Job]) -> None:
         files = {place: file for job in jobs for place, file in job.files.items()}
-        await self._transaction(Work(jobs, [item for job in jobs for item in job.normalized.items], files))
+        items = [item for job in jobs for item in job.normalized.items]
+        requests = {id(item.event): job.request_id for job in jobs for item in job.normalized.items}
+        await self._transaction(Work(jobs, items, files, requests=requests))
         for job in jobs:
             _confirm(job)
 
@@ -168,7 +176,7 @@ class Ingest:
         dead: list[Dead] = []
         for item in job.normalized.items:
             try:
-                await self._one_item(item, job.files)
+                await self._one_item(item, job)
             except CONNECTION_LOST:
                 raise
             except Exception as error:
@@ -176,17 +184,18 @@ class Ingest:
                 dead.append(Dead(job.provider, item.instance_id, f"{type(error).__name__}: {error}", item.raw))
         await self._transaction(Work([job], [], {}, dead))
 
-    async def _one_item(self, item: Item, files: Files) -> None:
+    async def _one_item(self, item: Item, job: Job) -> None:
         """Commit one item; where it is refused for how it is written, as it can be kept."""
         try:
-            await self._transaction(Work([], [item], files))
+            await self._transaction(Work([], [item], job.files, requests={id(item.event): job.request_id}))
         except UNWRITABLE as error:
             other = mended(item)
             if other is item:
                 raise
             log.warning("item_was_mended", instance=str(item.instance_id), error=type(error).__name__)
-            file = files.get(id(item.event))
-            await self._transaction(Work([], [other], {id(other.event): file} if file else {}))
+            file, place = job.files.get(id(item.event)), id(other.event)
+            files = {place: file} if file else {}
+            await self._transaction(Work([], [other], files, requests={place: job.request_id}))
 
     async def _transaction(self, work: Work) -> None:
         """Commit `work`, trying again where another transaction was in the way."""
@@ -211,7 +220,8 @@ class Ingest:
             match item.event:
                 case MessageArrived() as event:
                     file = work.files.get(id(event))
-                    batch.messages.append(Arriving(item.instance_id, event, file.id if file else None))
+                    told_by = work.requests.get(id(event))
+                    batch.messages.append(Arriving(item.instance_id, event, file.id if file else None, told_by))
                 case IdentitiesLinked() as event:
                     batch.links.append(event)
                 case IdentityChanged() as event:

@@ -1,6 +1,7 @@
 """One attempt to send a claimed message: prepared, handed to its provider, and what came of it judged."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -51,15 +52,23 @@ def limits_of(kernel: Kernel, instance: Instance) -> Limits:
 
 
 class Attempts:
-    """Makes attempts, for one process: it remembers when each number last sent."""
+    """Makes attempts, for one process: it remembers when each number last sent, and by which provider."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._settings = kernel.settings.messaging
         self._gates: dict[UUID, Bucket] = {}
+        self._providers: dict[UUID, str] = {}
 
     async def attempt(self, row: Mapping[str, Any]) -> Verdict:
         """Send a message (a row of queue.CLAIMED) and return the verdict. Raises nothing, even when cancelled."""
+        started = time.perf_counter()
+        verdict = await self._verdict(row)
+        provider = self._providers.get(row["instance_id"], "unknown")
+        self._kernel.metrics.sent(provider, verdict.status, verdict.code or "", time.perf_counter() - started)
+        return verdict
+
+    async def _verdict(self, row: Mapping[str, Any]) -> Verdict:
         try:
             return judge_sent(await self._hand_over(row))
         except asyncio.CancelledError:
@@ -114,6 +123,7 @@ class Attempts:
             raise Retryable("dependency_down", "The database was away.") from error
         if instance is None:
             raise Rejected("instance_unknown", "The number that this message was to leave from is gone.")
+        self._providers[instance.id] = instance.provider
         if row["is_unwanted"]:
             raise Rejected("opted_out", OPTED_OUT)
         self._require_window(instance, message, row["window_expires_at"])

@@ -21,6 +21,7 @@ from elsehu.messaging.outbound.attempts import Attempts, limits_of
 from elsehu.messaging.outbound.queue import Limits, Slots
 from elsehu.messaging.outbound.recorder import Recorder
 from elsehu.messaging.outbound.results import Result
+from elsehu.requests import serve_request
 from elsehu.secretbox import WrongSecretKey
 
 IDLE_SECONDS = 1.0
@@ -98,6 +99,7 @@ class Dispatcher:
             self._bulk_at = asyncio.get_running_loop().time()
 
     async def _send(self, row: Mapping[str, Any]) -> None:
+        serve_request(row["request_id"])
         verdict = await self._attempts.attempt(row)
         result = Result(row["id"], row["instance_id"], row["claimed_until"], verdict)
         self._recorder.add(result, is_awaited=not row["lane"])

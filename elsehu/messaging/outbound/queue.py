@@ -141,7 +141,7 @@ CLAIMED = """, claimed AS (
     SELECT 'message:updated', id, conversation_id FROM claimed WHERE attempts > 1
 )
 SELECT c.id, c.seq, c.conversation_id, c.instance_id, c.kind, c.text, c.payload, c.media_id, c.client_id, c.lane,
-       c.reply_to_external_id, c.attempts, c.claimed_until, v.window_expires_at, t.addresses,
+       c.reply_to_external_id, c.request_id, c.attempts, c.claimed_until, v.window_expires_at, t.addresses,
        q.direction AS quoted_direction, q.text AS quoted_text, served.next_at AS lane_next_at,
        CASE WHEN c.lane = 1 THEN c.at ELSE c.created_at END AS since,
        c.lane = 1 AND (SELECT k.opted_out_at IS NOT NULL FROM contacts k WHERE k.id = v.contact_id) AS is_unwanted

@@ -18,6 +18,7 @@ from elsehu.messaging.outbound.drafting import draft
 from elsehu.messaging.outbound.drafts import Draft
 from elsehu.messaging.outbound.schemas import SendMessage
 from elsehu.messaging.outbound.verdicts import Verdicts
+from elsehu.requests import current_request_id
 
 CONTEXT = """
 SELECT v.id, v.status, v.assigned_to, v.instance_id, v.team_id, v.window_expires_at, v.merged_into,
@@ -41,8 +42,10 @@ WITH place AS (
     RETURNING id, greatest(last_message_at, date_trunc('second', $11::timestamptz)) AS at
 ), queued AS (
     INSERT INTO messages (id, conversation_id, instance_id, direction, kind, text, payload, media_id, status,
-        status_rank, client_id, reply_to_external_id, sender_id, at, lane, attempts, template_id)
-    SELECT $1, $2, $3, 'OUTBOUND', $5, $6, $7::jsonb, $8, 'pending', 0, $4, $9, $10, place.at, $14, 0, $15 FROM place
+        status_rank, client_id, reply_to_external_id, sender_id, at, lane, attempts, template_id,
+        request_id)
+    SELECT $1, $2, $3, 'OUTBOUND', $5, $6, $7::jsonb, $8, 'pending', 0, $4, $9, $10, place.at, $14, 0, $15, $16
+    FROM place
     ON CONFLICT (conversation_id, client_id) WHERE client_id IS NOT NULL DO NOTHING
     RETURNING id
 ), told AS (
@@ -124,6 +127,7 @@ async def enqueue(kernel: Kernel, caller: Caller, conversation_id: UUID, instanc
         owner,
         0,
         drafted.template_id,
+        current_request_id(),
     )
     assert row is not None
     if not row["places"]:
