@@ -5,8 +5,7 @@ COPY constraints.txt pyproject.toml README.md ./
 COPY elsehu elsehu
 COPY plugins plugins
 RUN python -m venv /opt/elsehu \
- && /opt/elsehu/bin/pip install --no-cache-dir --constraint constraints.txt . ./plugins/campaigns ./plugins/evolution ./plugins/meta_cloud \
-    ./plugins/sandbox ./plugins/storage_local ./plugins/storage_s3
+ && /opt/elsehu/bin/pip install --no-cache-dir --constraint constraints.txt . ./plugins/*
 
 FROM python:3.13-slim
 RUN useradd --system --create-home --home-dir /var/lib/elsehu elsehu

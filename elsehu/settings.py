@@ -27,6 +27,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 MIB = 1024 * 1024
 _DAY, _TIME = "(mon|tue|wed|thu|fri|sat|sun)", "([01][0-9]|2[0-3]):[0-5][0-9]"
 WEEK_RANGE = re.compile(rf"{_DAY}(-{_DAY})?(\s+{_TIME}-({_TIME}|24:00))+")
+LOGGER_LEVEL = re.compile(r"[A-Za-z_][\w.]*=(debug|info|warning|error)")
 DEFAULT_PLUGINS = (
     "evolution",
     "meta_cloud",
@@ -52,6 +53,12 @@ def _listed(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     return json.loads(value) if value.startswith("[") else [item.strip() for item in value.split(",") if item.strip()]
+
+
+def _logger_level(text: str) -> str:
+    if not LOGGER_LEVEL.fullmatch(text):
+        raise ValueError("is no logger and its level, such as `elsehu.access=warning`")
+    return text
 
 
 def _week_range(text: str) -> str:
@@ -90,8 +97,11 @@ def _plugin_tables(value: Any) -> Any:
 
 RateText = Annotated[str, AfterValidator(_rate)]
 """A rate as the `limits` library writes it: `10/5minute`, `100 per hour`."""
+RateLimit = Annotated[str, AfterValidator(lambda text: _rate(text) if text else text)]
+"""A rate, or nothing."""
 Texts = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
 """A list of texts."""
+LoggerLevel = Annotated[str, AfterValidator(_logger_level)]
 WeekRange = Annotated[str, AfterValidator(_week_range)]
 """Ranges of some weekdays: `mon-fri 08:00-12:00 13:00-18:00`."""
 Holiday = Annotated[str, AfterValidator(_holiday)]
@@ -143,6 +153,15 @@ class SecuritySettings(Group):
     argon2_time: int = Field(3, ge=1)
     login_attempts_per_account: RateText = "10/5minute"
     login_attempts_per_address: RateText = "50/5minute"
+
+
+class RateLimitSettings(Group):
+    """`[rate_limits]`: how often a user, an API key, or (`anonymous`) an address may ask. Empty: at will."""
+
+    read: RateLimit = "60000/minute"
+    write: RateLimit = "60000/minute"
+    heavy: RateLimit = "600/minute"
+    anonymous: RateLimit = "6000/minute"
 
 
 class MessagingSettings(Group):
@@ -252,6 +271,7 @@ class LoggingSettings(Group):
     """`[logging]`: from which level on, for people or for machines, and whether each request gets a line."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    levels: Annotated[list[LoggerLevel], NoDecode, BeforeValidator(_listed)] = []
     format: Literal["console", "json"] = "console"
     access: bool = True
 
@@ -279,6 +299,7 @@ class Settings(BaseSettings):
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
     security: SecuritySettings = SecuritySettings()
+    rate_limits: RateLimitSettings = RateLimitSettings()
     messaging: MessagingSettings = MessagingSettings()
     webhooks: WebhookSettings = WebhookSettings()
     instances: InstanceSettings = InstanceSettings()

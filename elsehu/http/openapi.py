@@ -192,6 +192,7 @@ def _refusals(one: Operation) -> list[int]:
     has_input = one.body is not None or one.multipart or bool(one.query.model_fields)
     usual = {
         401: one.roles is not None,
+        429: True,
         403: one.roles is not None and one.roles != EVERYBODY,
         404: "{" in one.path,
         409: one.creates,

@@ -26,6 +26,7 @@ from elsehu.contracts.user import Caller, Role
 from elsehu.db import UnitOfWork
 from elsehu.http.idempotency import Once, once
 from elsehu.http.problems import field_errors
+from elsehu.http.rate_limits import RateLimits, address_of, kind_of, name_of
 from elsehu.http.schemas import NoQuery
 from elsehu.kernel import Kernel
 
@@ -119,6 +120,11 @@ class Operation:
         """Whether this operation takes an `Idempotency-Key`."""
         return self.method == "POST" and self.status == 201
 
+    @property
+    def is_heavy(self) -> bool:
+        """Whether this costs far more than other operations: it takes a file, or may be done later."""
+        return self.multipart or self.accepted is not None
+
     def route(self) -> Route:
         """Return the Starlette route that serves this operation on the app's kernel."""
 
@@ -135,11 +141,14 @@ class Operation:
         return Route(self.path, endpoint, methods=[self.method], name=f"{self.method} {self.path}")
 
     async def _caller(self, kernel: Kernel, request: Request) -> Caller:
+        rates = kernel.part(RateLimits)
         if self.roles is None:
+            await rates.count("anonymous", address_of(request))
             return NOBODY
         authenticator = kernel.part(Authenticator)  # type: ignore[type-abstract]
         caller = await authenticator.from_request(request)
         request.scope["elsehu.caller"] = caller
+        await rates.count(kind_of(self.method, is_heavy=self.is_heavy), name_of(caller))
         if caller.role not in self.roles:
             allowed = ", ".join(sorted(self.roles))
             raise PermissionDenied("forbidden", f"Your role {caller.role} may not do this; it takes one of: {allowed}.")

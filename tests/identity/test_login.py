@@ -10,8 +10,9 @@ import pytest
 from redis.asyncio import Redis
 
 from elsehu.contracts.errors import TooMany
+from elsehu.http.counting import network_of
 from elsehu.identity.passwords import Verifier, hash_password
-from elsehu.identity.throttle import Throttle, network_of
+from elsehu.identity.throttle import Throttle
 from elsehu.settings import SecuritySettings
 from elsehu.testing.client import PASSWORD, ApiClient
 from elsehu.testing.serving import RunningServer
