@@ -54,14 +54,14 @@ async def _run(job: Job, settings: Settings, plugins: Plugins, arguments: Mappin
     async with open_kernel(settings, plugins) as kernel:
         await runs.begin(kernel.db, job.name, kernel.now())
         try:
-            await job.run(kernel, arguments)
+            told = await job.run(kernel, arguments)
         except CONNECTION_LOST:
             raise
         except Exception as error:
             await runs.end(kernel.db, job.name, kernel.now(), _in_words(error))
             raise
-        await runs.end(kernel.db, job.name, kernel.now())
-    log.info("job_done", job=job.name, seconds=round(time.monotonic() - started, 3))
+        await runs.end(kernel.db, job.name, kernel.now(), told=told or "")
+    log.info("job_done", job=job.name, seconds=round(time.monotonic() - started, 3), told=told)
 
 
 def _in_words(error: Exception) -> str:
@@ -90,6 +90,10 @@ class JobWorker(Worker):
         """Finish the job that runs, then stop."""
         self.was_asked_to_stop = True
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+    def handle_exception(self, job: rq.Job, *raised: Any) -> None:
+        """Tell of a job that failed. RQ would log its arguments and the error's words, which can quote anything."""
+        log.error("job_failed", job=job.func_name, exc_info=raised)
 
     def main_work_horse(self, job: rq.Job, queue: Queue) -> None:
         """Run the job, in its own process."""

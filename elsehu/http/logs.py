@@ -11,6 +11,7 @@ import orjson
 import structlog
 from structlog.typing import Processor
 
+from elsehu.http.traces import trace_of_raised
 from elsehu.settings import LoggingSettings
 
 MASK = "***"
@@ -32,21 +33,49 @@ LOUD_LIBRARIES = ("httpx", "httpcore", "aiohttp", "asyncio", "rq", "multipart", 
 
 
 def configure_logs(settings: LoggingSettings) -> None:
-    """Send everything that Elsehu and its libraries log to standard error, from `settings.level` on."""
+    """Send what Elsehu and its libraries log to standard error, from `settings.level` on, and of some from another."""
     level = getattr(logging, settings.level.upper())
+    levels = {name: getattr(logging, own.upper()) for name, own in (one.split("=") for one in settings.levels)}
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
     ]
-    last: list[Processor] = [structlog.processors.format_exc_info, redact, _renderer(settings.format)]
+    traces = structlog.processors.ExceptionRenderer(trace_of_raised)
+    last: list[Processor] = [traces, redact, _renderer(settings.format)]
     structlog.configure(
-        processors=[*shared, *last],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        processors=[*([_chosen(level, levels)] if levels else []), *shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(min(level, *levels.values(), level)),
+        logger_factory=NamedLogger,
         cache_logger_on_first_use=True,
     )
-    _take_over_logging(level, shared, last)
+    _take_over_logging(level, levels, shared, last)
+
+
+class NamedLogger(structlog.WriteLogger):
+    """Writes to standard error, and knows the name that it was asked for by."""
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__(sys.stderr)
+        self.name = name
+
+
+def _chosen(level: int, levels: Mapping[str, int]) -> Processor:
+    """Return what drops lines below the level of their logger: its own, else of the nearest above it, else `level`."""
+
+    @lru_cache
+    def level_of(name: str) -> int:
+        if name in levels:
+            return levels[name]
+        above, dot, _ = name.rpartition(".")
+        return level_of(above) if dot else level
+
+    def choose(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if getattr(logging, method.upper(), logging.ERROR) < level_of(getattr(logger, "name", "")):
+            raise structlog.DropEvent
+        return event
+
+    return choose
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -97,7 +126,7 @@ def _json(event: Any, **_: Any) -> str:
     return orjson.dumps(event, default=str).decode()
 
 
-def _take_over_logging(level: int, shared: list[Processor], last: list[Processor]) -> None:
+def _take_over_logging(level: int, levels: Mapping[str, int], shared: list[Processor], last: list[Processor]) -> None:
     """Have the standard library's loggers, which uvicorn and other libraries use, write the same lines."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -115,3 +144,5 @@ def _take_over_logging(level: int, shared: list[Processor], last: list[Processor
         logger = logging.getLogger(name)
         logger.handlers[:] = []
         logger.propagate = name != "uvicorn.access"
+    for name, own in levels.items():
+        logging.getLogger(name).setLevel(own)

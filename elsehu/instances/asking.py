@@ -1,7 +1,6 @@
 """Asking a provider about a number: bounded in time, and whatever goes wrong is a ProviderError for people."""
 
 import asyncio
-import traceback
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from uuid import UUID
@@ -10,6 +9,7 @@ import structlog
 
 from elsehu.contracts.errors import InstanceSick, OutcomeUnknown, ProviderError, Rejected
 from elsehu.contracts.instance import Instance, InstanceReport, InstanceStatus
+from elsehu.http.traces import trace_of_error
 from elsehu.instances import service
 from elsehu.instances.configuration import hide, secrets_of
 from elsehu.kernel import Kernel
@@ -75,7 +75,7 @@ def hide_secrets(kernel: Kernel, instance: Instance, error: ProviderError) -> No
 
 def trace_of(kernel: Kernel, instance: Instance, error: Exception) -> str:
     """Return the traceback of a plugin's mistake for the log, without the secrets of `instance`."""
-    return hide("".join(traceback.format_exception(error)), _secrets(kernel, instance))
+    return hide(trace_of_error(error), _secrets(kernel, instance))
 
 
 def _mistake(kernel: Kernel, instance: Instance, error: Exception) -> ProviderError:

@@ -46,6 +46,24 @@ def test_only_from_the_level_on(level: str, shown: int) -> None:
     assert len(events(code, level)) == shown
 
 
+def test_a_logger_can_have_a_level_of_its_own_and_those_below_it_too() -> None:
+    own = SCRIPT.replace("level=sys.argv[2])", "level=sys.argv[2], levels=['elsehu.loud=debug', 'elsehu.quiet=error'])")
+    code = """
+for name in ('elsehu.loud', 'elsehu.loud.below', 'elsehu.quiet', 'elsehu.other'):
+    for log in (structlog.get_logger(name), logging.getLogger(name)):
+        log.debug(f'{name} debug'); log.info(f'{name} info'); log.error(f'{name} error')
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", own + code, "json", "info"], check=True, capture_output=True, text=True
+    )
+    told = [orjson.loads(line)["event"].removeprefix("elsehu.") for line in done.stderr.splitlines()]
+    loud = [f"{name} {level}" for name in ("loud", "loud.below") for _ in range(2) for level in LEVELS]
+    assert told == [*loud, "quiet error", "quiet error", *["other info", "other error"] * 2]
+
+
+LEVELS = ("debug", "info", "error")
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -97,7 +115,8 @@ except ValueError:
     {logger}.exception("broke")
 """
     shown = "\n".join(lines(code, form))
-    assert "ValueError: ***" in shown
+    assert "ValueError: (its words are withheld" in shown
+    assert "s3cret" not in shown
     assert "broke" in shown
     assert "in <module>" in shown
 

@@ -75,7 +75,7 @@ class ReadReceipts:
             if instance is not None and instance.is_active and self._kernel.plugins.can(instance, "mark_read"):
                 await self._kernel.plugins.mark_read(instance, receipt.messages)
         except (ElsehuError, WrongSecretKey, *CONNECTION_LOST) as error:
-            log.info("read_receipt_failed", instance=str(receipt.instance_id), error=str(error))
+            log.info("read_receipt_failed", instance=str(receipt.instance_id), error=type(error).__name__)
         except Exception:  # a plugin's own bug
             log.exception("read_receipt_broke", instance=str(receipt.instance_id))
 

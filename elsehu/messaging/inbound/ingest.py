@@ -148,7 +148,7 @@ class Ingest:
         except CONNECTION_LOST as error:
             log.warning("ingest_database_away", webhooks=len(jobs), error=type(error).__name__)
         except Exception as error:  # noqa: BLE001 - going alone shows whose it is
-            log.warning("ingest_goes_alone", webhooks=len(jobs), error=repr(error)[:300])
+            log.warning("ingest_goes_alone", webhooks=len(jobs), error=type(error).__name__)
             await self._alone(jobs)
         finally:
             for job in jobs:
