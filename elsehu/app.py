@@ -128,7 +128,6 @@ def provide_parts(kernel: Kernel, registry: Registry) -> dict[str, Run]:
     tasks: dict[str, Run] = {
         "identity": identity.run,
         "ingest": ingest.run,
-        "history": history.run,
         "read_receipts": kernel.provide(ReadReceipts, ReadReceipts(kernel)).run,
         "typing_notices": kernel.provide(TypingNotices, TypingNotices(kernel)).run,
         "hub": hub.run,

@@ -16,7 +16,7 @@ from elsehu.contracts.errors import Unauthenticated
 from elsehu.contracts.user import Role
 from elsehu.db import CONNECTION_LOST
 from elsehu.http.operations import Authenticator
-from elsehu.jobs.runs import last_runs, troubles
+from elsehu.jobs.runs import last_runs, shown, troubles
 from elsehu.kernel import Kernel
 from elsehu.known_jobs import jobs_of
 from elsehu.schema import KERNEL_APPS, pending, plugin_apps
@@ -53,6 +53,7 @@ async def ready(request: Request) -> Response:
         body["parts"] = {
             name: {"state": "ok" if state.is_well else "down", "detail": state.detail} for name, state in report.items()
         }
+        body["tasks"] = await _runs(kernel) if report["database"].is_well else {}
     if status == "unavailable":
         return JSONResponse(body, 503, headers={"Retry-After": str(RETRY_SECONDS)})
     return JSONResponse(body)
@@ -115,6 +116,13 @@ async def _tasks(kernel: Kernel) -> str:
     crons = {name: job.cron for name, job in jobs_of(kernel.plugins).items() if job.cron}
     found = troubles(crons, await last_runs(kernel.db), kernel.now())
     return f"{'; '.join(found)} (see `elsehu tasks`)" if found else ""
+
+
+async def _runs(kernel: Kernel) -> dict[str, object]:
+    """Return how each periodic job ran last; null for one that never ran."""
+    runs = await last_runs(kernel.db)
+    periodic = [name for name, job in jobs_of(kernel.plugins).items() if job.cron]
+    return {name: shown(runs[name]) if name in runs else None for name in sorted(periodic)}
 
 
 def _dispatcher(kernel: Kernel) -> State:

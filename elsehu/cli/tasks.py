@@ -42,5 +42,5 @@ def _last(run: Row | None) -> tuple[str, ...]:
     if run is None:
         return ("", "", _("never ran"), "0", "0")
     took = "" if run["seconds"] is None else f"{run['seconds']:.1f} s"
-    result = f"[{MARKS[run['result']]}]{run['result']}[/] {escape(run['error'])}".strip()
+    result = f"[{MARKS[run['result']]}]{run['result']}[/] {escape(run['error'] or run['told'])}".strip()
     return (f"{run['started_at']:%Y-%m-%d %H:%M:%S}", took, result, str(run["runs"]), str(run["failures"]))

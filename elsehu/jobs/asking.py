@@ -28,13 +28,14 @@ class Job:
 
     Attributes:
         name: unique among all jobs; a plugin's begins with the plugin's name (`campaigns.send`).
-        run: given a kernel of its own and the arguments (JSON) with which it was asked for.
+        run: given a kernel of its own and the arguments (JSON) with which it was asked for. It may return a line for
+            people about what came of it, without secrets, which `elsehu tasks` shows.
         cron: when to run it without being asked, as a crontab line in local time (`17 * * * *`); None: never.
         queue: `low` waits until `default` is empty.
     """
 
     name: str
-    run: Callable[[Kernel, Mapping[str, Any]], Awaitable[None]]
+    run: Callable[[Kernel, Mapping[str, Any]], Awaitable[str | None]]
     cron: str | None = None
     queue: QueueName = "default"
 

@@ -6,21 +6,23 @@ from typing import Any
 
 from croniter import croniter
 
+from elsehu.clock import isoformat
 from elsehu.db import Database, Row
 
 BEGIN = """
 INSERT INTO job_runs AS r (name, result, error, started_at, runs, failures) VALUES ($1, 'running', '', $2, 1, 0)
-ON CONFLICT (name) DO UPDATE SET result = 'running', error = '', started_at = $2, finished_at = NULL, seconds = NULL,
-    runs = r.runs + 1
+ON CONFLICT (name) DO UPDATE SET result = 'running', error = '', told = '', started_at = $2, finished_at = NULL,
+    seconds = NULL, runs = r.runs + 1
 """
 END = """
 UPDATE job_runs SET finished_at = $2, seconds = extract(epoch FROM $2::timestamptz - started_at),
-    result = CASE WHEN $3 = '' THEN 'ok' ELSE 'failed' END, error = $3,
+    result = CASE WHEN $3 = '' THEN 'ok' ELSE 'failed' END, error = $3, told = $4,
     succeeded_at = CASE WHEN $3 = '' THEN $2 ELSE succeeded_at END,
     failures = failures + CASE WHEN $3 = '' THEN 0 ELSE 1 END
 WHERE name = $1
 """
 ALL = "SELECT * FROM job_runs ORDER BY name"
+MOST_TOLD = 2000
 LATE = timedelta(minutes=10)
 """How long after its time a periodic job may be waiting for a worker before that is a trouble."""
 
@@ -30,14 +32,26 @@ async def begin(db: Database, name: str, now: datetime) -> None:
     await db.execute(BEGIN, name, now)
 
 
-async def end(db: Database, name: str, now: datetime, error: str = "") -> None:
-    """Note that the job `name` ended, well or (`error`, without secrets) not."""
-    await db.execute(END, name, now, error)
+async def end(db: Database, name: str, now: datetime, error: str = "", told: str = "") -> None:
+    """Note that the job `name` ended, well or (`error`, without secrets) not, and what it told."""
+    await db.execute(END, name, now, error, told[:MOST_TOLD])
 
 
 async def last_runs(db: Database) -> Mapping[str, Row]:
     """Return how each job ran last, by its name."""
     return {row["name"]: row for row in await db.fetch(ALL)}
+
+
+def shown(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a job ran last, as `/health/ready` shows it."""
+    return {
+        "result": run["result"],
+        "detail": run["error"] or run["told"],
+        "startedAt": isoformat(run["started_at"]),
+        "seconds": run["seconds"] and round(run["seconds"], 3),
+        "runs": run["runs"],
+        "failures": run["failures"],
+    }
 
 
 def troubles(crons: Mapping[str, str], runs: Mapping[str, Any], now: datetime) -> Sequence[str]:

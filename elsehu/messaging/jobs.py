@@ -8,16 +8,10 @@ from elsehu.jobs import Job
 from elsehu.kernel import Kernel
 from elsehu.media import retention
 from elsehu.messaging.contacts.importing.jobs import JOBS as IMPORTS
-from elsehu.messaging.inbound import raw_events
+from elsehu.messaging.inbound.jobs import JOBS as INBOUND
 from elsehu.messaging.messages.views import media_settled
+from elsehu.messaging.stuck import SETTLE_STUCK
 from elsehu.messaging.templates.jobs import JOBS as TEMPLATES
-
-
-async def purge_raw_events(kernel: Kernel, _: Mapping[str, Any]) -> None:
-    """Delete raw webhooks that were kept for `[webhooks] raw_event_days`."""
-    before = kernel.now() - timedelta(days=kernel.settings.webhooks.raw_event_days)
-    async with kernel.db.transaction() as uow:
-        await raw_events.purge(uow, before)
 
 
 async def expire_files(kernel: Kernel, _: Mapping[str, Any]) -> None:
@@ -28,8 +22,9 @@ async def expire_files(kernel: Kernel, _: Mapping[str, Any]) -> None:
 
 
 JOBS: Sequence[Job] = (
-    Job("messaging.purge_raw_events", purge_raw_events, "23 * * * *", "low"),
     Job("messaging.expire_files", expire_files, "37 3 * * *", "low"),
+    SETTLE_STUCK,
+    *INBOUND,
     *IMPORTS,
     *TEMPLATES,
 )

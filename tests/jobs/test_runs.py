@@ -29,6 +29,22 @@ async def test_the_last_run_is_remembered_and_the_last_good_one_too(kernel: Kern
     }
 
 
+async def test_what_a_job_tells_is_shown_until_it_runs_again(kernel: Kernel) -> None:
+    await runs.begin(kernel.db, "media.sweep", NOON)
+    await runs.end(kernel.db, "media.sweep", NOON + MINUTE, told="3 of 4 numbers; Shop: it refused the connection")
+    shown = runs.shown((await runs.last_runs(kernel.db))["media.sweep"])
+    assert shown == {
+        "result": "ok",
+        "detail": "3 of 4 numbers; Shop: it refused the connection",
+        "startedAt": "2026-03-04T12:00:00.000Z",
+        "seconds": 60.0,
+        "runs": 1,
+        "failures": 0,
+    }
+    await runs.begin(kernel.db, "media.sweep", NOON + 2 * MINUTE)
+    assert (await runs.last_runs(kernel.db))["media.sweep"]["told"] == ""
+
+
 @pytest.mark.parametrize(
     ("result", "ago", "expected"),
     [

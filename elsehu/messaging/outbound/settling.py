@@ -72,16 +72,9 @@ class Settler:
 
     async def _settle(self, now: datetime) -> None:
         async with self._kernel.db.transaction() as uow:
-            await self._expire(uow, now)
+            await settle_interrupted(uow, now)
             await waiting.purge(uow, now - WAITING_DAYS)
         await self._settle_echoes(now)
-
-    async def _expire(self, uow: UnitOfWork, now: datetime) -> None:
-        expired = await uow.fetch_value(EXPIRE, now)
-        if expired:
-            log.warning("sends_without_outcome", messages=expired)
-            uow.signal("events")
-            uow.signal("outbound")
 
     async def _settle_echoes(self, now: datetime) -> None:
         for row in await self._kernel.db.fetch(WAITED_ECHOES, now - ECHO_PATIENCE):
@@ -107,6 +100,16 @@ class Settler:
             if asked is None or now - asked >= ASK_AGAIN:
                 self._asked[row["instance_id"]] = now
                 await self._kernel.part(History).ask(row["instance_id"], row["since"] - timedelta(minutes=1), now)
+
+
+async def settle_interrupted(uow: UnitOfWork, now: datetime) -> int:
+    """Make sends whose dispatcher died with them `unconfirmed`, and count them."""
+    expired: int = await uow.fetch_value(EXPIRE, now)
+    if expired:
+        log.warning("sends_without_outcome", messages=expired)
+        uow.signal("events")
+        uow.signal("outbound")
+    return expired
 
 
 def _arriving(echo: Item, files: Files) -> Arriving:
