@@ -18,7 +18,6 @@ from elsehu.http.middleware import middleware_of
 from elsehu.http.openapi import documentation_routes
 from elsehu.http.operations import Operation, routes_of
 from elsehu.http.problems import EXCEPTION_HANDLERS
-from elsehu.http.rate_limits import RateLimits
 from elsehu.identity.authentication import provide_identity
 from elsehu.identity.routes import OPERATIONS as IDENTITY
 from elsehu.instances.directory import Directory
@@ -118,7 +117,6 @@ def routes(settings: Settings, plugins: Plugins) -> list[BaseRoute]:
 def provide_parts(kernel: Kernel, registry: Registry) -> dict[str, Run]:
     """Build the process's long-lived parts on `kernel`; return those that run in the background."""
     identity = provide_identity(kernel, scope_of)
-    kernel.provide(RateLimits, RateLimits(kernel.redis, kernel.settings.rate_limits))
     kernel.provide(Directory, Directory(kernel))
     ingest = kernel.provide(Ingest, Ingest(kernel))
     history = kernel.provide(History, History(kernel, ingest))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from elsehu.contracts.errors import Unauthenticated
 from elsehu.contracts.user import Caller
 from elsehu.http.operations import Authenticator
+from elsehu.http.rate_limits import RateLimits
 from elsehu.identity import api_keys
 from elsehu.identity.callers import CHANNEL, Callers, ScopeOf, everything
 from elsehu.identity.passwords import Verifier
@@ -61,8 +62,9 @@ class Identity(Authenticator):
 
 
 def provide_identity(kernel: Kernel, scope_of: ScopeOf = everything) -> Identity:
-    """Add this slice's part to `kernel`, under every name by which it is asked for."""
+    """Add this slice's part to `kernel`, under every name by which it is asked for, and how often callers may call."""
     identity = Identity(kernel, scope_of)
+    kernel.provide(RateLimits, RateLimits(kernel.redis, kernel.settings.rate_limits))
     kernel.provide(Callers, identity.callers)
     kernel.provide(Authenticator, identity)  # type: ignore[type-abstract]
     return kernel.provide(Identity, identity)

@@ -20,6 +20,7 @@ from elsehu.contracts.user import Caller, Role
 from elsehu.db import UnitOfWork
 from elsehu.http.operations import Authenticator, kernel_of, routes_of
 from elsehu.http.problems import EXCEPTION_HANDLERS
+from elsehu.http.rate_limits import RateLimits
 from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel, open_kernel
 from elsehu.media.fetcher import Fetcher
@@ -54,6 +55,7 @@ def media_app(kernel: Kernel, callers: Mapping[str, Caller]) -> Starlette:
         routes=[*routes_of(OPERATIONS), Route("/files/{id}", file)], exception_handlers=dict(EXCEPTION_HANDLERS)
     )
     app.state.kernel = kernel
+    kernel.provide(RateLimits, RateLimits(kernel.redis, kernel.settings.rate_limits))
     kernel.provide(Authenticator, Tokens(callers))  # type: ignore[type-abstract]
     return app
 

@@ -17,6 +17,7 @@ from elsehu.contracts.user import Caller, Role
 from elsehu.events import Change, Event, record
 from elsehu.http.operations import Authenticator, routes_of
 from elsehu.http.problems import EXCEPTION_HANDLERS
+from elsehu.http.rate_limits import RateLimits
 from elsehu.ids import new_id, new_token
 from elsehu.kernel import Kernel, open_kernel
 from elsehu.plugins import Plugins
@@ -145,6 +146,7 @@ def create_app(settings: Settings, people: People, plugins: Plugins) -> Starlett
         async with open_kernel(settings, plugins) as kernel:
             app.state.kernel = kernel
             registry = Registry(EVENT_TYPES, CLIENT_EVENTS)
+            kernel.provide(RateLimits, RateLimits(kernel.redis, kernel.settings.rate_limits))
             kernel.provide(Authenticator, people)  # type: ignore[type-abstract]
             hub = kernel.provide(Hub, Hub(kernel, registry))
             relay, notifier = Relay(kernel, hub, registry), Notifier(kernel, registry)
