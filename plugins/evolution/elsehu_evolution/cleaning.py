@@ -13,6 +13,9 @@ LEFT_OUT = frozenset(
         "destination",
         "token",
         "jwt_key",
+        "password",
+        "authorization",
+        "accessToken",
         # Bytes and what decrypts or shows them.
         "base64",
         "buffer",
