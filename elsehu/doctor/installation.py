@@ -22,6 +22,8 @@ from elsehu.secretbox import WrongSecretKey
 
 ASK_SECONDS = 10.0
 LOCAL = frozenset({"127.0.0.1", "localhost", "::1", "0.0.0.0"})  # noqa: S104 - names that nobody else reaches
+NOBODYS = "elsehu-doctor"
+"""A provider that there is not."""
 ACTIVE = "SELECT id, name, provider FROM service_instances WHERE is_active ORDER BY name"
 HINTS = {
     InstanceStatus.DISCONNECTED: "Scan the QR code again (GET …/qrcode), or check the provider's server.",
@@ -32,7 +34,7 @@ HINTS = {
 async def check_installation(kernel: Kernel) -> Sequence[Finding]:
     """Try everything that needs an open kernel."""
     kernel.provide(Directory, Directory(kernel))
-    findings = [await check_own_storage(kernel), await check_own_url(kernel)]
+    findings = [await check_own_storage(kernel), await check_own_url(kernel), await check_webhook_url(kernel)]
     findings += await check_numbers(kernel)
     findings += await asyncio.to_thread(check_workers, kernel)
     return [*findings, await check_tasks(kernel)]
@@ -108,6 +110,19 @@ async def check_own_url(kernel: Kernel) -> Finding:
         fix = "Set ELSEHU_PUBLIC_URL to the https address under which providers reach you. The sandbox needs none."
         return warning("public URL", f"{url} answers, but only on this machine", fix)
     return ok("public URL", f"{url} answers")
+
+
+async def check_webhook_url(kernel: Kernel) -> Finding:
+    """See that what providers send would come through to us: nobody's webhook is refused by Elsehu, not by a proxy."""
+    url = f"{kernel.settings.base_url}/api/webhooks/{NOBODYS}"
+    try:
+        answer = await kernel.http.request("POST", url, json={}, timeout=ASK_SECONDS)
+    except (NotSent, AnswerLost) as error:
+        return broken("webhook URL", f"{url} cannot be reached from here: {error}", "As for the public URL, above.")
+    if b"provider_not_found" not in answer.body:
+        fix = "Let the proxy pass POST /api/webhooks/ to Elsehu without asking for a login, and bodies up to 140 MB."
+        return broken("webhook URL", f"{url} answers {answer.status}, and not as Elsehu does", fix)
+    return ok("webhook URL", f"{kernel.settings.base_url}/api/webhooks/… comes through to Elsehu")
 
 
 def check_workers(kernel: Kernel) -> Sequence[Finding]:
