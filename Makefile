@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 PLUGINS := $(patsubst %/pyproject.toml,-e %,$(wildcard plugins/*/pyproject.toml))
 ARGS :=
-# The tests wait for servers more than they compute: more workers than cores.
+# The tests wait for servers more than they compute: more workers than cores. Who has done his takes from the others'.
 WORKERS := 4
 # What the tests' many processes import is compiled once.
 unexport PYTHONDONTWRITEBYTECODE
@@ -29,7 +29,7 @@ serve: $(STAMP)
 	@$(BIN)/elsehu serve $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 # Measures Elsehu beside its floors in about five minutes: `make bench ARGS="--quick ingest"` for less of it.
 bench: $(STAMP)

@@ -13,7 +13,16 @@ from pathlib import Path
 from elsehu.embedded import EmbeddedServices, embedded_services
 from elsehu.testing import databases
 
-WITHOUT_DISK = "fsync = off\nfull_page_writes = off\n"
+WITHOUT_DISK = """
+fsync = off
+full_page_writes = off
+wal_level = minimal
+max_wal_senders = 0
+wal_compression = off
+autovacuum = off
+jit = off
+"""
+"""No test lasts until it pays to vacuum or to compile; an autovacuum holds up who drops its database."""
 OWN_TO_EACH = shutil.ignore_patterns("lock", "log", "run", "socket_directory")
 """What a copy of a data directory must not have in common with it."""
 

@@ -5,7 +5,8 @@ database of its own, and servers answer on loopback.
 """
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from redis.asyncio import Redis
 
 from elsehu.embedded import EmbeddedServices
 from elsehu.kernel import Kernel, open_kernel
-from elsehu.plugins import Plugins, load_plugins
+from elsehu.plugins import Plugins, installed, load_plugins
 from elsehu.settings import Settings
 from elsehu.testing import databases
 from elsehu.testing.client import ApiClient, log_in_as
@@ -68,10 +69,16 @@ def settings(
     return make_settings(services, database_url, tmp_path, settings_overrides)
 
 
+@pytest.fixture(scope="session")
+def installed_plugins() -> Mapping[str, list[EntryPoint]]:
+    """The plugins that are installed: looking for them takes as long as loading them."""
+    return installed()
+
+
 @pytest.fixture
-def plugins(settings: Settings) -> Plugins:
+def plugins(settings: Settings, installed_plugins: Mapping[str, list[EntryPoint]]) -> Plugins:
     """The enabled plugins."""
-    return load_plugins(settings)
+    return load_plugins(settings, installed_plugins)
 
 
 @pytest.fixture
@@ -82,14 +89,16 @@ async def kernel(settings: Settings, plugins: Plugins) -> AsyncIterator[Kernel]:
 
 
 @pytest.fixture
-async def server(settings: Settings) -> AsyncIterator[RunningServer]:
+async def server(settings: Settings, installed_plugins: Mapping[str, list[EntryPoint]]) -> AsyncIterator[RunningServer]:
     """The whole of Elsehu's web process, serving on loopback; its own address is its public URL."""
     from elsehu.app import create_app
 
     listening = listen_on_loopback()
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     own = settings.model_copy(update={"public_url": url})
-    async with running_server(create_app(own, load_plugins(own)), listening, own.realtime) as running:
+    async with running_server(
+        create_app(own, load_plugins(own, installed_plugins)), listening, own.realtime
+    ) as running:
         yield running
 
 

@@ -3,12 +3,11 @@
 import asyncio
 
 import httpx
-import orjson
 from elsehu_evolution.testing import EvolutionStandin
-from websockets.asyncio.client import connect
 
 from elsehu.testing.client import ApiClient
 from elsehu.testing.serving import RunningServer
+from elsehu.testing.sockets import socket_to
 
 from .conftest import Number
 
@@ -29,14 +28,12 @@ def arrival(name: str) -> dict[str, object]:
 async def test_a_webhooks_id_is_in_what_sockets_are_told(
     server: RunningServer, admin: ApiClient, number: Number
 ) -> None:
-    async with connect(f"{server.websocket_url}?token={admin.token}") as socket:
-        await socket.send('{"event": "inbox:subscribe", "id": 1}')
+    async with socket_to(server, admin.token) as socket:
+        await socket.do("inbox:subscribe")
         async with httpx.AsyncClient(headers={**number.headers, "x-request-id": "from-provider-1"}) as provider:
             answer = await provider.post(number.webhook_url, json=arrival("A"))
         assert (answer.status_code, answer.headers["x-request-id"]) == (200, "from-provider-1")
-        async with asyncio.timeout(10):
-            while (frame := orjson.loads(await socket.recv()))["event"] != "message:new":
-                pass
+        frame = await socket.next("message:new")
     assert frame["data"]["requestId"] == "from-provider-1"
 
 

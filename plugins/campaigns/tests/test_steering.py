@@ -131,8 +131,8 @@ async def test_nothing_leaves_after_its_window_closed(world: World) -> None:
     campaign = await world.started(number, people=people(60), delaySeconds=0.05)
     await world.when(campaign, lambda shown: shown["stats"]["sent"] >= 3)
     lane = await world.kernel.db.fetch_value("SELECT lane_id FROM campaigns WHERE id = $1", campaign)
+    await world.kernel.db.execute("UPDATE message_lanes SET open_until = $2 WHERE id = $1", lane, datetime.now(UTC))
     until = datetime.now(UTC)
-    await world.kernel.db.execute("UPDATE message_lanes SET open_until = $2 WHERE id = $1", lane, until)
     await asyncio.sleep(1.3)
     times = [datetime.fromisoformat(line["at"]) for line in await world.arrived(number)]
     assert max(times) < until + timedelta(seconds=1)
