@@ -132,6 +132,8 @@ class ServerSettings(Group):
     max_webhook_bytes: int = Field(136 * MIB, ge=4 * MIB)
     max_upload_bytes: int = Field(100 * MIB, ge=1 * MIB)
     trusted_proxies: Texts = []
+    body_timeout: float = Field(30.0, gt=0)
+    request_timeout: float = Field(120.0, gt=0)
     stop_seconds: float = Field(10.0, ge=0)
 
 
@@ -323,6 +325,14 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take what the caller gives, and nothing from anywhere else."""
         return (init_settings,)
+
+    @model_validator(mode="after")
+    def _answers_in_time(self) -> "Settings":
+        if self.server.request_timeout <= self.messaging.send_wait + self.media.url_timeout:
+            raise ValueError(
+                "[server] request_timeout must exceed [messaging] send_wait and [media] url_timeout together"
+            )
+        return self
 
     @property
     def file_name(self) -> str:

@@ -3,8 +3,8 @@
 ElsehuError
 ├ ConfigError                    the installation cannot start as configured (CLI: exit code 2)
 ├ DomainError                    a request cannot be done (HTTP: its status)
-│ ├ Malformed 400  Unauthenticated 401  PermissionDenied 403  NotFound 404  Conflict 409  Gone 410
-│ └ TooLarge 413  UnsupportedMedia 415  Invalid 422  TooMany 429  Unavailable 503
+│ ├ Malformed 400  Unauthenticated 401  PermissionDenied 403  NotFound 404  TooSlow 408  Conflict 409
+│ └ Gone 410  TooLarge 413  UnsupportedMedia 415  Invalid 422  TooMany 429  Unavailable 503
 ├ WebhookRejected                a webhook's sender is not who it should be (HTTP: 401, nothing stored)
 └ ProviderError                  a provider could not do it; judged only by the dispatcher
   ├ Retryable                    certainly not done, worth trying again
@@ -83,6 +83,12 @@ class NotFound(DomainError):
     """There is no such thing, or the caller may not know of it."""
 
     status = 404
+
+
+class TooSlow(DomainError):
+    """The body does not arrive."""
+
+    status = 408
 
 
 class Conflict(DomainError):

@@ -1,4 +1,4 @@
-"""Counting events against a rate, in Redis for all processes, and in this one alone while Redis is away."""
+"""Counting events against a rate: in this process, and in Redis for all of them as long as it is there."""
 
 import asyncio
 import time
@@ -33,25 +33,37 @@ class Counter:
         self._own = FixedWindowRateLimiter(MemoryStorage())
 
     async def hit(self, rate: limits.RateLimitItem, key: str, cost: int = 1) -> bool:
-        """Count `cost` (negative: take so much back) and say whether `rate` allows it."""
-        return await self._either(lambda limiter: limiter.hit(rate, key, cost=cost))
+        """Count `cost` (negative: take so much back) and say whether `rate` allows it.
+
+        Here first, then in Redis: where Redis is late for some, no more are let through than the rate allows.
+        """
+        if not await self._own.hit(rate, key, cost=cost):
+            return False
+        is_allowed = await self._asked(lambda: self._shared.hit(rate, key, cost=cost), True)
+        if not is_allowed:
+            await self._own.hit(rate, key, cost=-cost)
+        return is_allowed
 
     async def clear(self, rate: limits.RateLimitItem, key: str) -> None:
         """Forget what was counted."""
-        await self._either(lambda limiter: limiter.clear(rate, key))
+        await self._own.clear(rate, key)
+        await self._asked(lambda: self._shared.clear(rate, key), None)
 
     async def wait(self, rate: limits.RateLimitItem, key: str) -> float:
         """Return the seconds until the rate allows something again, at least 1."""
-        window = await self._either(lambda limiter: limiter.get_window_stats(rate, key))
+        window = await self._own.get_window_stats(rate, key)
+        if window.remaining > 0:
+            window = await self._asked(lambda: self._shared.get_window_stats(rate, key), window)
         return max(1.0, window.reset_time - time.time())
 
-    async def _either(self, ask: Callable[[FixedWindowRateLimiter], Awaitable[Answer]]) -> Answer:
+    async def _asked(self, question: Callable[[], Awaitable[Answer]], otherwise: Answer) -> Answer:
+        """Return what Redis answers, or `otherwise` where it does not."""
         try:
             async with asyncio.timeout(REDIS_TIMEOUT):
-                return await ask(self._shared)
+                return await question()
         except (RedisError, OSError) as error:
-            log.warning("throttle_without_redis", error=type(error).__name__)
-            return await ask(self._own)
+            log.warning("counting_without_redis", error=type(error).__name__)
+            return otherwise
 
 
 def network_of(address: str) -> str:

@@ -198,7 +198,7 @@ def _refusals(one: Operation) -> list[int]:
         409: one.creates,
         422: has_input,
         503: True,
-        **dict.fromkeys((400, 413, 415), one.body is not None or one.multipart),
+        **dict.fromkeys((400, 408, 413, 415), one.body is not None or one.multipart),
     }
     return sorted({status for status, applies in usual.items() if applies} | set(one.refusals))
 

@@ -1,5 +1,6 @@
 """An operation: one method on one path, said once. It is served, checked and documented from the same lines."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -18,12 +19,13 @@ from elsehu.contracts.errors import (
     Malformed,
     NotFound,
     PermissionDenied,
-    TooLarge,
     Unauthenticated,
+    Unavailable,
     UnsupportedMedia,
 )
 from elsehu.contracts.user import Caller, Role
 from elsehu.db import UnitOfWork
+from elsehu.http.bodies import read_body
 from elsehu.http.idempotency import Once, once
 from elsehu.http.problems import field_errors
 from elsehu.http.rate_limits import RateLimits, address_of, kind_of, name_of
@@ -146,7 +148,11 @@ class Operation:
             await rates.count("anonymous", address_of(request))
             return NOBODY
         authenticator = kernel.part(Authenticator)  # type: ignore[type-abstract]
-        caller = await authenticator.from_request(request)
+        try:
+            caller = await authenticator.from_request(request)
+        except Unauthenticated:
+            await rates.count("anonymous", f"token {address_of(request)}")
+            raise
         request.scope["elsehu.caller"] = caller
         await rates.count(kind_of(self.method, is_heavy=self.is_heavy), name_of(caller))
         if caller.role not in self.roles:
@@ -157,10 +163,18 @@ class Operation:
     async def _raw(self, kernel: Kernel, request: Request) -> bytes:
         if self.body is None or self.multipart:
             return b""
-        return await read_body(request, kernel.settings.server.max_body_bytes)
+        server = kernel.settings.server
+        return await read_body(request, server.max_body_bytes, server.body_timeout)
 
     async def _run(self, call: Call[Any, Any]) -> Response:
-        return self._answer(await self.handler(call))
+        seconds = None if self.is_heavy else call.kernel.settings.server.request_timeout
+        try:
+            async with asyncio.timeout(seconds) as deadline:
+                return self._answer(await self.handler(call))
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            raise _out_of_time() from None
 
     def _body(self, request: Request, raw: bytes) -> Any:
         if self.body is None or self.multipart:
@@ -183,6 +197,15 @@ class Operation:
         return Response(orjson.dumps(result), self.status, media_type="application/json")
 
 
+def _out_of_time() -> Unavailable:
+    return Unavailable(
+        "request_timeout",
+        "This took too long and was given up; it may be done all the same. Look before you ask again, or ask with the "
+        "same Idempotency-Key.",
+        retry_after=10,
+    )
+
+
 NOBODY = Caller(Role.OPERATOR, None, "")
 """The caller of an operation that asks for no token: never given to one that does."""
 
@@ -192,21 +215,6 @@ def require_json(request: Request) -> None:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise UnsupportedMedia("unsupported_media_type", "Send the body as application/json.")
-
-
-async def read_body(request: Request, limit: int) -> bytes:
-    """Return the whole body, at most `limit` bytes. Raises TooLarge."""
-    declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > limit:
-        raise TooLarge("too_large", f"The body may have at most {limit} bytes.")
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > limit:
-            raise TooLarge("too_large", f"The body may have at most {limit} bytes.")
-        pieces.append(piece)
-    return b"".join(pieces)
 
 
 def parse_json(schema: type[BaseModel], raw: bytes) -> BaseModel:

@@ -22,6 +22,8 @@ from elsehu.secretbox import WrongSecretKey
 log = structlog.get_logger("elsehu.http")
 
 RETRY_SOON = 2.0
+UNREAD = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+"""Refusals of a body that was not read to its end."""
 CODES: Mapping[int, str] = {
     400: "malformed",
     404: "not_found",
@@ -52,7 +54,7 @@ def problem(
         "requestId": request.scope.get("elsehu.request_id", ""),
         **(extra or {}),
     }
-    kind = Lingering if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else Response
+    kind = Lingering if status in UNREAD else Response
     return kind(
         orjson.dumps(body, default=str),
         status,

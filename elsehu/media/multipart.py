@@ -9,6 +9,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from elsehu.contracts.errors import FieldError, Invalid, Malformed, TooLarge, UnsupportedMedia
+from elsehu.http.bodies import paced
 
 OVERHEAD = 16 * 1024
 """How many bytes boundaries and headers may add to a file."""
@@ -25,13 +26,14 @@ class FilePart:
     chunks: AsyncIterator[bytes]
 
 
-async def file_part(request: Request, limit: int, field: str = "file") -> FilePart:
+async def file_part(request: Request, limit: int, seconds: float, field: str = "file") -> FilePart:
     """Return the one file of a multipart request, in its field `field`; its bytes come as they arrive.
 
-    `limit` is the largest body in bytes. Here or while the bytes are read it raises UnsupportedMedia (no
-    multipart), TooLarge, Malformed (broken, or broken off) and Invalid (another field, a second file).
+    `limit` is the largest body in bytes, `seconds` how long a small one may take. Here or while the bytes are read it
+    raises UnsupportedMedia (no multipart), TooLarge, TooSlow, Malformed (broken, or broken off) and Invalid (another
+    field, a second file).
     """
-    found = parts(request, limit)
+    found = parts(request, limit, seconds)
     headers = await anext(found, None)
     if not isinstance(headers, dict):
         raise Malformed("malformed_multipart", f"The body holds no parts. Send the file in the field {field!r}.")
@@ -61,7 +63,7 @@ async def _only_data(parts: AsyncIterator[Headers | bytes], field: str) -> Async
         yield part
 
 
-async def parts(request: Request, limit: int) -> AsyncIterator[Headers | bytes]:
+async def parts(request: Request, limit: int, seconds: float) -> AsyncIterator[Headers | bytes]:
     """Yield each part's headers and then its data. Raises what `file_part` raises, but for Invalid."""
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit + OVERHEAD:
@@ -69,7 +71,7 @@ async def parts(request: Request, limit: int) -> AsyncIterator[Headers | bytes]:
     reader = _Reader(_boundary(request))
     size = 0
     try:
-        async for piece in request.stream():
+        async for piece in paced(request, seconds):
             size += len(piece)
             if size > limit + OVERHEAD:
                 raise _too_large(limit)

@@ -8,7 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from elsehu.contracts.errors import FieldError, Invalid, Malformed, TooLarge
+from elsehu.contracts.errors import FieldError, Invalid, TooLarge
+from elsehu.http.bodies import too_slow
 from elsehu.http.operations import Call
 from elsehu.media.multipart import Headers, declared_type_of, names_of, parts, text_of
 from elsehu.media.names import safe_name
@@ -40,7 +41,7 @@ async def receive_file(
     """Receive the one file, in the field `file`, of an operation with `multipart=True`; it is deleted in the end.
 
     Other `fields` may come with it, before or after. Raises TooLarge (more than `max_bytes`, or than `[server]
-    max_upload_bytes`), Malformed (broken, broken off, too slow), UnsupportedMedia (no multipart) and Invalid (no file
+    max_upload_bytes`), TooSlow, Malformed (broken, broken off), UnsupportedMedia (no multipart) and Invalid (no file
     or an empty one, another field, one twice or too long).
     """
     limit = min(max_bytes, call.kernel.settings.server.max_upload_bytes)
@@ -49,14 +50,14 @@ async def receive_file(
             async with asyncio.timeout(LONGEST_SECONDS):
                 received = await _received(call, limit, Path(folder) / "file", fields)
         except TimeoutError:
-            raise Malformed("upload_too_slow", "The upload took too long. Send it over a faster connection.") from None
+            raise too_slow() from None
         yield received
 
 
 async def _received(call: Call[Any, Any], limit: int, path: Path, fields: Collection[str]) -> ReceivedFile:
-    form = _Form(fields)
+    form, seconds = _Form(fields), call.kernel.settings.server.body_timeout
     with path.open("wb") as file:
-        async for found in parts(call.request, limit + LONGEST_FIELD * len(fields)):
+        async for found in parts(call.request, limit + LONGEST_FIELD * len(fields), seconds):
             if isinstance(found, dict):
                 form.begin(found)
             elif form.is_in_file:

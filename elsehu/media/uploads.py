@@ -4,8 +4,9 @@ import asyncio
 
 from starlette.requests import Request
 
-from elsehu.contracts.errors import FieldError, Invalid, Malformed, TooLarge
+from elsehu.contracts.errors import FieldError, Invalid, TooLarge
 from elsehu.contracts.message import Kind
+from elsehu.http.bodies import too_slow
 from elsehu.kernel import Kernel
 from elsehu.media.multipart import file_part
 from elsehu.media.objects import StoredMedia, drop, identify, store
@@ -18,14 +19,14 @@ LONGEST_UPLOAD_SECONDS = 30 * 60
 async def receive_upload(kernel: Kernel, request: Request, kind: Kind | None) -> StoredMedia:
     """Store the file of a multipart request; the caller makes it a file (`service.create`).
 
-    `kind` is what it is to be sent as (default: as its content says). Raises TooLarge, Malformed,
+    `kind` is what it is to be sent as (default: as its content says). Raises TooLarge, TooSlow, Malformed,
     UnsupportedMedia, Invalid (`media_kind_mismatch`, an empty file), Unavailable.
     """
     try:
         async with asyncio.timeout(LONGEST_UPLOAD_SECONDS):
             return await _receive(kernel, request, kind)
     except TimeoutError:
-        raise Malformed("upload_too_slow", "The upload took too long. Send it over a faster connection.") from None
+        raise too_slow() from None
 
 
 def limit_of(kernel: Kernel, kind: Kind) -> int:
@@ -37,7 +38,7 @@ def limit_of(kernel: Kernel, kind: Kind) -> int:
 
 
 async def _receive(kernel: Kernel, request: Request, kind: Kind | None) -> StoredMedia:
-    part = await file_part(request, kernel.settings.server.max_upload_bytes)
+    part = await file_part(request, kernel.settings.server.max_upload_bytes, kernel.settings.server.body_timeout)
     mime_type, chunks = await identify(part.chunks, part.declared_type)
     kind = _checked_kind(kind, mime_type)
     limit = limit_of(kernel, kind)

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from elsehu.contracts.errors import TooMany
 from elsehu.embedded import EmbeddedServices
+from elsehu.http import counting
 from elsehu.http.rate_limits import RateLimits
 from elsehu.settings import RateLimitSettings
 from elsehu.testing.client import ApiClient
@@ -44,6 +45,30 @@ async def test_strangers_share_their_addresss_limit(server: RunningServer) -> No
     async with httpx.AsyncClient(base_url=server.url) as http:
         tries = [await http.post("/api/auth/refresh", json={"refreshToken": "x"}) for _ in range(5)]
     assert [one.status_code for one in tries] == [401, 401, 401, 401, 429]
+
+
+async def test_who_guesses_tokens_or_webhooks_secrets_is_told_to_wait(server: RunningServer, admin: ApiClient) -> None:
+    async with httpx.AsyncClient(base_url=server.url) as http:
+        for ask in (
+            lambda: http.get("/api/conversations", headers={"authorization": "Bearer elk_guess"}),
+            lambda: http.post("/api/webhooks/sandbox", json={}),
+        ):
+            assert [(await ask()).status_code for _ in range(5)] == [401, 401, 401, 401, 429]
+    assert (await admin.get("/api/conversations")).status_code == 200, "who has a token is not touched by that"
+
+
+async def test_a_redis_that_is_late_lets_no_more_through(
+    services: EmbeddedServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "REDIS_TIMEOUT", 0.05)
+    async with Redis.from_url(services.redis_url) as redis:
+        rates = RateLimits(redis, RateLimitSettings(read="3" + DAY))
+        allowed = [await _count(rates, "late"), await _count(rates, "late")]
+        await redis.execute_command("CLIENT", "PAUSE", 300, "ALL")
+        allowed += [await _count(rates, "late") for _ in range(3)]
+        await redis.ping()
+        allowed.append(await _count(rates, "late"))
+    assert allowed == [True, True, True, False, False, False]
 
 
 async def test_processes_share_a_limit_and_take_it_in_blocks(services: EmbeddedServices) -> None:

@@ -295,7 +295,7 @@ def request_with(body: bytes, piece: int) -> Request:
 @given(st.binary(max_size=300), st.integers(1, 50))
 async def test_any_cut_gives_the_same_file(data: bytes, piece: int) -> None:
     head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a b.png"\r\nContent-Type: image/png\r\n\r\n'
-    part = await file_part(request_with(head + data + b"\r\n--b--\r\n", piece), 1000)
+    part = await file_part(request_with(head + data + b"\r\n--b--\r\n", piece), 1000, 5.0)
     assert (part.file_name, part.declared_type) == ("a b.png", "image/png")
     assert b"".join([chunk async for chunk in part.chunks]) == data.partition(b"\r\n--b")[0]
 
@@ -304,7 +304,7 @@ async def test_any_cut_gives_the_same_file(data: bytes, piece: int) -> None:
 @given(st.binary(max_size=300) | st.text(alphabet='-b\r\n:;="fileNamContent-Disposition', max_size=300).map(str.encode))
 async def test_any_body_is_a_file_or_refused(body: bytes) -> None:
     try:
-        part = await file_part(request_with(body, 7), 1000)
+        part = await file_part(request_with(body, 7), 1000, 5.0)
         assert all([isinstance(chunk, bytes) async for chunk in part.chunks])
     except DomainError as refusal:
         assert refusal.status in {400, 413, 422}
@@ -319,4 +319,4 @@ async def test_any_body_is_a_file_or_refused(body: bytes) -> None:
 )
 async def test_file_names(disposition: str, expected: str) -> None:
     body = f'--b\r\nContent-Disposition: form-data; name="file"; {disposition}\r\n\r\nx\r\n--b--\r\n'.encode()
-    assert (await file_part(request_with(body, 1000), 1000)).file_name == expected
+    assert (await file_part(request_with(body, 1000), 1000, 5.0)).file_name == expected

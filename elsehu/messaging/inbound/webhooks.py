@@ -14,7 +14,9 @@ from elsehu.contracts.errors import NotFound, Unavailable, WebhookRejected
 from elsehu.contracts.inbound import Broken, Normalized
 from elsehu.contracts.instance import Instance
 from elsehu.contracts.webhook import Accepted, Challenge, WebhookRequest
-from elsehu.http.operations import kernel_of, read_body
+from elsehu.http.bodies import read_body
+from elsehu.http.operations import kernel_of
+from elsehu.http.rate_limits import RateLimits, address_of
 from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel
 from elsehu.messaging.inbound.ingest import Ingest
@@ -47,9 +49,13 @@ async def receive(request: Request) -> Response:
     instance_id = _uuid(request.path_params.get("instance_id"))
     siblings = await kernel.part(Directory).of_provider(plugin.info.provider.name)
     instances = await _named(kernel, plugin.info.provider.name, instance_id) if instance_id else siblings
-    webhook = await _read(request, instance_id, _limit(kernel, instance_id, instances))
+    webhook = await _read(kernel, request, instance_id, _limit(kernel, instance_id, instances))
     with _measured(kernel, plugin.info.provider.name):
-        accepted = _authenticate(kernel, plugin, webhook, instances, siblings)
+        try:
+            accepted = _authenticate(kernel, plugin, webhook, instances, siblings)
+        except WebhookRejected:
+            await kernel.part(RateLimits).count("anonymous", f"webhook {address_of(request)}")
+            raise
         if isinstance(accepted, Challenge):
             return PlainTextResponse(accepted.text, accepted.status)
         await apply_accepted(kernel, plugin, accepted)
@@ -96,8 +102,8 @@ def _limit(kernel: Kernel, instance_id: UUID | None, instances: Sequence[Instanc
     return min(LIMIT_FOR_STRANGERS, kernel.settings.server.max_webhook_bytes)
 
 
-async def _read(request: Request, instance_id: UUID | None, limit: int) -> WebhookRequest:
-    body = await read_body(request, limit)
+async def _read(kernel: Kernel, request: Request, instance_id: UUID | None, limit: int) -> WebhookRequest:
+    body = await read_body(request, limit, kernel.settings.server.body_timeout)
     return WebhookRequest(
         method=request.method,
         headers={name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]},
