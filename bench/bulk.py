@@ -61,7 +61,7 @@ async def _round(web: Web, evolution: Evolution, sizes: Sizes, number: int) -> t
     people = await _people(web, sizes.bulk, number)
     instance = UUID(evolution.instance_id)
     async with web.kernel.db.transaction() as uow:
-        lane_id = await open_lane(uow, instance, "bench")
+        lane_id = await open_lane(uow, instance, "campaigns")
     messages = [BulkMessage(new_id(), one, Draft(Kind.TEXT, TEXT.format(n))) for n, one in enumerate(people)]
     started = time.perf_counter()
     for first in range(0, len(messages), BATCH):

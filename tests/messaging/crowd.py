@@ -11,6 +11,9 @@ from elsehu.messaging.outbound.bulk import BulkMessage, queue_messages
 from elsehu.messaging.outbound.drafts import Draft
 from elsehu.messaging.outbound.lanes import open_lane, steer_lane
 
+OWNER = "storage_local"
+"""A plugin that is always enabled: of others, no lane sends."""
+
 MAKE = """
 WITH made AS (
     INSERT INTO contacts (id, name, profile_name, username, tags, custom, search_text, unreachable_reason, phone)
@@ -32,7 +35,7 @@ async def crowd(kernel: Kernel, count: int) -> list[UUID]:
 async def lane(kernel: Kernel, number: UUID, **how: Any) -> UUID:
     """Make a lane of a number, and open it unless `how` says otherwise."""
     async with kernel.db.transaction() as uow:
-        lane_id = await open_lane(uow, number, "a test")
+        lane_id = await open_lane(uow, number, OWNER)
         await steer_lane(uow, lane_id, **({"is_open": True} | how))
     return lane_id
 

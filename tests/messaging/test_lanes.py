@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 from elsehu.background import running
 from elsehu.contracts.errors import Conflict, NotFound, Retryable
@@ -21,20 +22,21 @@ from elsehu.kernel import Kernel
 from elsehu.messaging.outbound import decisions, queue
 from elsehu.messaging.outbound.dispatcher import Dispatcher
 from elsehu.messaging.outbound.drafts import Draft
-from elsehu.messaging.outbound.lanes import steer_lane
+from elsehu.messaging.outbound.lanes import steer_lane, tell_held
 from elsehu.messaging.outbound.queue import Limits, Slots
 from elsehu.messaging.outbound.sending import enqueue
 from elsehu.messaging.outbound.verdicts import Verdicts
 from elsehu.plugins import Plugins, load_plugins
 from elsehu.settings import Settings
 
-from .crowd import bulk, crowd, lane, queue_bulk
+from .crowd import OWNER, bulk, crowd, lane, queue_bulk
 from .phones import Phone, found
 
 MACHINE = Caller(Role.ADMIN, None, "a test")
 LEASE = timedelta(seconds=30)
 ALL = Slots(1000, 1000)
 NONE = Limits()
+OWNERS = [OWNER]
 
 
 @pytest.fixture
@@ -71,9 +73,9 @@ async def dispatching(kernel: Kernel, number: UUID) -> AsyncIterator[None]:
 
 async def claim(uow: UnitOfWork, at: datetime, free: Slots = ALL, limits: Limits = NONE) -> list[Row]:
     """Claim as a dispatcher does at the time `at`."""
-    ready = [row for row in await queue.look(uow, at) if row["has_own"] or row["has_bulk"]]
+    ready = [row for row in await queue.look(uow, at, OWNERS) if row["has_own"] or row["has_bulk"]]
     budgets = await queue.budgets(uow, ready, {row["id"]: limits for row in ready}, at)
-    return list(await queue.claim(uow, budgets, free, at, LEASE))
+    return list(await queue.claim(uow, budgets, free, at, LEASE, owners=OWNERS))
 
 
 async def leave(kernel: Kernel, at: datetime, free: Slots = ALL, limits: Limits = NONE) -> list[str]:
@@ -195,7 +197,7 @@ async def test_a_lane_that_is_not_open_sends_nothing_and_costs_no_look(kernel: K
     async def seen(**how: Any) -> tuple[bool, datetime | None]:
         async with kernel.db.transaction() as uow:
             await steer_lane(uow, lane_id, **how)
-            [row] = await queue.look(uow, now)
+            [row] = await queue.look(uow, now, OWNERS)
             return row["has_bulk"], row["next_at"]
 
     assert await seen(is_open=False) == (False, None)
@@ -272,6 +274,45 @@ async def test_a_failed_one_to_somebody_who_opted_out_is_not_sent_again(kernel: 
     async with kernel.db.transaction() as uow:
         await decisions.retry(uow, message.id)
     assert await leave(kernel, kernel.now()) == ["Big sale!"]
+
+
+async def test_what_a_closed_lane_holds_back_holds_up_neither_other_lanes_nor_people(
+    kernel: Kernel, number: UUID
+) -> None:
+    people = await crowd(kernel, 2)
+    closed, other = await lane(kernel, number, is_open=False), await lane(kernel, number)
+    await queue_bulk(kernel, closed, bulk(people, "closed"))
+    await queue_bulk(kernel, other, bulk(people, "first") + bulk(people, "second"))
+    await say(kernel, people[0], number, "person")
+    assert await leave(kernel, kernel.now()) == ["person", "first"], "people come first, in each conversation"
+    assert sorted(await leave(kernel, kernel.now())) == ["first", "second"]
+    assert await leave(kernel, kernel.now()) == ["second"]
+    assert await leave(kernel, kernel.now()) == []
+
+
+async def test_two_lanes_never_send_into_one_conversation_at_once(kernel: Kernel, number: UUID) -> None:
+    people = await crowd(kernel, 3)
+    for name in ("a", "b"):
+        await queue_bulk(kernel, await lane(kernel, number), bulk(people, name))
+    async with kernel.db.transaction() as uow:
+        rows = await claim(uow, kernel.now())
+        assert len({row["conversation_id"] for row in rows}) == len(rows) == 3
+        assert await claim(uow, kernel.now()) == []
+        await uow.execute("UPDATE messages SET status = 'sent', status_rank = 3 WHERE status = 'sending'")
+    assert len(await leave(kernel, kernel.now())) == 3
+
+
+async def test_a_lane_waits_while_its_plugin_is_not_enabled(kernel: Kernel, number: UUID) -> None:
+    await queue_bulk(kernel, await lane(kernel, number), bulk(await crowd(kernel, 2)))
+    await kernel.db.execute("UPDATE message_lanes SET owner = 'gone'")
+    assert await leave(kernel, kernel.now()) == []
+    with capture_logs() as logs:
+        async with kernel.db.reader() as uow:
+            await tell_held(uow, OWNERS)
+            await tell_held(uow, [*OWNERS, "gone"])
+    assert [(line["event"], line["plugin"], line["lanes"]) for line in logs] == [("lanes_wait_for_plugin", "gone", 1)]
+    await kernel.db.execute("UPDATE message_lanes SET owner = $1", OWNER)
+    assert len(await leave(kernel, kernel.now())) == 2
 
 
 @pytest.mark.usefixtures("dispatching")

@@ -49,22 +49,28 @@ SELECT chain.asked, c.id, c.opted_out_at, c.unreachable_at, c.archived_at,
     (SELECT max(v.window_expires_at) FROM conversations v
      WHERE v.contact_id = c.id AND v.instance_id = $2) AS window_expires_at
 FROM chain JOIN contacts c ON c.id = chain.id
-WHERE chain.merged_into IS NULL AND c.id = ANY(ARRAY(SELECT id FROM chain))
+WHERE chain.merged_into IS NULL AND c.merged_into IS NULL AND c.id = ANY(ARRAY(SELECT id FROM chain))
 ORDER BY c.id FOR KEY SHARE OF c
 """  # noqa: S608
-"""Written so that every plan looks people up by their keys, however many it takes a chain to have."""
+"""Written so that every plan looks people up by their keys, however many it takes a chain to have. Who is merged while
+we wait for the lock is missing, and found at the second look."""
 
 THREADS = """
 SELECT id, contact_id FROM conversations WHERE contact_id = ANY($1::uuid[]) AND instance_id = $2 AND status <> 'closed'
 ORDER BY id FOR NO KEY UPDATE
 """
 OPEN = """
-INSERT INTO conversations (id, contact_id, instance_id, status, opened_at, last_activity_at, tags, window_expires_at)
-SELECT n.id, n.contact_id, $3, 'dormant', $4, $4, '{}', n.window_expires_at
-FROM unnest($1::uuid[], $2::uuid[], $5::timestamptz[]) AS n(id, contact_id, window_expires_at) ORDER BY n.contact_id
+INSERT INTO conversations (id, contact_id, instance_id, status, opened_at, last_activity_at, tags, window_expires_at,
+    last_message_kind, last_message_preview, last_message_direction, last_message_at)
+SELECT n.id, n.contact_id, $3, 'dormant', $4, $4, '{}', n.window_expires_at,
+    n.kind, left(n.text, 120), 'OUTBOUND', date_trunc('second', $4::timestamptz)
+FROM unnest($1::uuid[], $2::uuid[], $5::timestamptz[], $6::text[], $7::text[])
+    AS n(id, contact_id, window_expires_at, kind, text)
+ORDER BY n.contact_id
 ON CONFLICT (contact_id, instance_id) WHERE status <> 'closed' DO NOTHING
 RETURNING id, contact_id
 """
+"""They show their message from the start: showing it afterwards would write each of them, and its indexes, twice."""
 
 QUEUE = """
 WITH queued AS (
@@ -85,18 +91,19 @@ WITH queued AS (
     UPDATE conversations v SET last_message_kind = n.kind, last_message_preview = left(n.text, 120),
         last_message_direction = 'OUTBOUND', last_message_at = n.at
     FROM newest n
-    WHERE v.id = n.conversation_id AND v.id = ANY($5::uuid[]) AND coalesce(v.last_message_at <= n.at, true)
+    WHERE v.id = n.conversation_id AND v.id = ANY($13::uuid[]) AND coalesce(v.last_message_at <= n.at, true)
     RETURNING v.id, v.status
 ), told AS (
     INSERT INTO events (type, subject_id, conversation_id)
     SELECT 'message:new', q.id, v.id FROM queued q JOIN conversations v ON v.id = q.conversation_id
-    WHERE v.id = ANY($5::uuid[]) AND v.status <> 'dormant'
+    WHERE v.id = ANY($13::uuid[]) AND v.status <> 'dormant'
     UNION ALL SELECT 'conversation:updated', id, id FROM shown WHERE status <> 'dormant'
     RETURNING 1
 )
 SELECT array(SELECT id FROM queued) AS queued, EXISTS (SELECT 1 FROM told) AS told
 """
-"""The list's preview shows it; its place in the list stays, for nothing has happened in the conversation yet."""
+"""$13 are the conversations that there were. The list's preview shows it; its place in the list stays, for nothing has
+happened in the conversation yet."""
 
 PENDING = "lane_id = $1 AND lane = 1 AND status = 'pending' AND external_id IS NULL"
 ALL_PENDING = f"SELECT id FROM messages WHERE {PENDING}"  # noqa: S608
@@ -106,7 +113,8 @@ ORDER BY id FOR NO KEY UPDATE
 """
 WITHDRAW = f"""
 DELETE FROM messages WHERE id = ANY(ARRAY(
-    SELECT id FROM messages WHERE id = ANY($2::uuid[]) AND {PENDING} ORDER BY id FOR UPDATE SKIP LOCKED))
+    SELECT id FROM messages WHERE id = ANY($2::uuid[]) AND conversation_id = ANY($3::uuid[]) AND {PENDING}
+    ORDER BY id FOR UPDATE SKIP LOCKED))
 RETURNING id, conversation_id
 """  # noqa: S608
 MEND = """
@@ -123,6 +131,13 @@ FROM unnest($1::uuid[], $2::uuid[]) AS w(id, conversation_id) JOIN mended m ON m
 WHERE m.status <> 'dormant'
 UNION ALL SELECT 'conversation:updated', id, id, NULL FROM mended WHERE status <> 'dormant'
 """
+FORGET = """
+DELETE FROM conversations v
+WHERE v.id = ANY($1::uuid[]) AND v.status = 'dormant' AND v.tags = '{}' AND v.last_inbound_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.conversation_id = v.id)
+  AND NOT EXISTS (SELECT 1 FROM conversations o WHERE o.merged_into = v.id)
+"""
+"""A dormant conversation that nothing is left of was opened for what is withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +195,7 @@ async def _queue_all(
     lane_id, number = lane
     contact_ids = list({message.contact_id for message in messages})
     await _lock_addresses(uow, contact_ids)
-    people = {row["asked"]: row for row in await uow.fetch(PEOPLE, contact_ids, number["instance_id"])}
+    people = await _people(uow, contact_ids, number["instance_id"])
     already = {row["id"] for row in await uow.fetch(ALREADY, [message.id for message in messages])}
     spec = kernel.plugins.spec(number["provider"])
     files = await _files(uow, messages)
@@ -205,6 +220,15 @@ async def _lock_addresses(uow: UnitOfWork, contact_ids: Sequence[UUID]) -> None:
     await lock(uow, [address_key((row["kind"], row["value"], row["scope"])) for row in rows])
 
 
+async def _people(uow: UnitOfWork, contact_ids: Sequence[UUID], instance_id: UUID) -> dict[UUID, Row]:
+    """Return who the contacts are by now, by the id that was asked for, held so that they stay."""
+    people: dict[UUID, Row] = {}
+    for _ in range(2):
+        missing = [one for one in contact_ids if one not in people]
+        people |= {row["asked"]: row for row in await uow.fetch(PEOPLE, missing, instance_id)} if missing else {}
+    return people
+
+
 async def _files(uow: UnitOfWork, messages: Sequence[BulkMessage]) -> set[UUID | None]:
     """Return which of the messages' files there are, held so that they stay; None is there, for those without one."""
     wanted = {message.draft.media_id for message in messages} - {None}
@@ -227,10 +251,10 @@ def _refusal(draft: Draft, person: Row | None, spec: ProviderSpec | None, now: d
 
 async def _queue(uow: UnitOfWork, lane: tuple[UUID | None, UUID], found: Sorted, now: datetime) -> None:
     lane_id, instance_id = lane
-    threads = await _open_threads(uow, instance_id, {row["id"]: row for _, row in found.wanted}, now)
+    threads, were_there = await _open_threads(uow, instance_id, found, now)
     conversations = [threads[row["id"]] for _, row in found.wanted]
     columns = _columns([message for message, _ in found.wanted], conversations)
-    row = await uow.fetch_row(QUEUE, lane_id, instance_id, now, *columns)
+    row = await uow.fetch_row(QUEUE, lane_id, instance_id, now, *columns, were_there)
     assert row is not None
     new = set(row["queued"])
     found.refused.update((message.id, "already_queued") for message, _ in found.wanted if message.id not in new)
@@ -240,21 +264,32 @@ async def _queue(uow: UnitOfWork, lane: tuple[UUID | None, UUID], found: Sorted,
 
 
 async def _open_threads(
-    uow: UnitOfWork, instance_id: UUID, people: Mapping[UUID, Row], now: datetime
-) -> dict[UUID, UUID]:
-    """Return the open conversations of `people`, by contact: held, so that none is closed now.
+    uow: UnitOfWork, instance_id: UUID, found: Sorted, now: datetime
+) -> tuple[dict[UUID, UUID], list[UUID]]:
+    """Return the open conversations of the people found, by contact: held, so that none is closed now.
 
-    One that somebody opens in this moment is found at the second look.
+    And which of them were there before. One that somebody opens in this moment is found at the second look.
     """
+    people = {row["id"]: (row["window_expires_at"], message.draft) for message, row in found.wanted}
     threads: dict[UUID, UUID] = {}
+    were_there: list[UUID] = []
     while missing := [contact_id for contact_id in people if contact_id not in threads]:
         rows = await uow.fetch(THREADS, missing, instance_id)
+        were_there += [row["id"] for row in rows]
         threads |= {row["contact_id"]: row["id"] for row in rows}
         new = [contact_id for contact_id in missing if contact_id not in threads]
-        windows = [people[contact_id]["window_expires_at"] for contact_id in new]
-        rows = await uow.fetch(OPEN, [new_id() for _ in new], new, instance_id, now, windows) if new else []
+        rows = await _open_new(uow, instance_id, {one: people[one] for one in new}, now) if new else []
         threads |= {row["contact_id"]: row["id"] for row in rows}
-    return threads
+    return threads, were_there
+
+
+async def _open_new(
+    uow: UnitOfWork, instance_id: UUID, new: Mapping[UUID, tuple[datetime | None, Draft]], now: datetime
+) -> list[Row]:
+    """Open a dormant conversation with each contact, which shows the draft, unless somebody opens one just now."""
+    windows, drafts = [window for window, _ in new.values()], [draft for _, draft in new.values()]
+    shown = [draft.kind for draft in drafts], [draft.text for draft in drafts]
+    return await uow.fetch(OPEN, [new_id() for _ in new], list(new), instance_id, now, windows, *shown)
 
 
 def _columns(messages: Sequence[BulkMessage], conversations: Sequence[UUID]) -> tuple[list[Any], ...]:
@@ -275,13 +310,16 @@ def _columns(messages: Sequence[BulkMessage], conversations: Sequence[UUID]) -> 
 async def withdraw(uow: UnitOfWork, lane_id: UUID, ids: Sequence[UUID] | None = None) -> list[UUID]:
     """Delete what is still pending in a lane (of `ids`, or all) and return its ids.
 
-    What is claimed, or may have been taken by the provider, stays. Close the lane first, else more of it may leave.
+    What is claimed, or may have been taken by the provider, stays; so does what moves to another conversation in this
+    moment. Close the lane first, else more of it may leave. A conversation that was opened for it alone goes with it.
     """
     if ids is None:
         ids = [row["id"] for row in await uow.fetch(ALL_PENDING, lane_id)]
-    await uow.execute(HOLD_THREADS, ids)
-    gone = await uow.fetch(WITHDRAW, lane_id, ids)
+    held = [row["id"] for row in await uow.fetch(HOLD_THREADS, ids)]
+    gone = await uow.fetch(WITHDRAW, lane_id, ids, held)
     if gone:
-        await uow.execute(MEND, [row["id"] for row in gone], [row["conversation_id"] for row in gone])
+        threads = [row["conversation_id"] for row in gone]
+        await uow.execute(FORGET, threads)
+        await uow.execute(MEND, [row["id"] for row in gone], threads)
         uow.signal(SIGNAL)
     return [row["id"] for row in gone]

@@ -16,7 +16,7 @@ from elsehu.background import woken
 from elsehu.db import Row
 from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel
-from elsehu.messaging.outbound import queue
+from elsehu.messaging.outbound import lanes, queue
 from elsehu.messaging.outbound.attempts import Attempts, limits_of
 from elsehu.messaging.outbound.queue import Limits, Slots
 from elsehu.messaging.outbound.recorder import Recorder
@@ -42,6 +42,7 @@ class Dispatcher:
     def __init__(self, kernel: Kernel) -> None:
         most = kernel.settings.messaging.concurrency
         self._kernel = kernel
+        self._owners = [plugin.info.name for plugin in kernel.plugins.loaded]
         self._wake = kernel.signals.event("outbound")
         self._attempts = Attempts(kernel)
         self._recorder = Recorder(kernel, self._wake)
@@ -53,6 +54,8 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Dispatch until cancelled; then let what is in flight finish, for a while."""
+        async with self._kernel.db.reader() as uow:
+            await lanes.tell_held(uow, self._owners)
         recorder = asyncio.create_task(self._recorder.run())
         try:
             while True:
@@ -116,7 +119,7 @@ class Dispatcher:
 
     async def _look(self) -> Sequence[Row]:
         async with self._kernel.db.reader() as uow:
-            return await queue.look(uow, self._kernel.now())
+            return await queue.look(uow, self._kernel.now(), self._owners)
 
     async def _claim(self, found: Sequence[Row], free: Slots) -> tuple[Sequence[Row], datetime | None]:
         """Claim what may be started. Returns it, and when more may be due."""
@@ -128,7 +131,7 @@ class Dispatcher:
         lease = timedelta(seconds=self._kernel.settings.messaging.send_timeout) + LEASE_SLACK
         async with self._kernel.db.transaction() as uow:
             budgets = await queue.budgets(uow, ready, limits, self._kernel.now())
-            rows = await queue.claim(uow, budgets, free, self._kernel.now(), lease)
+            rows = await queue.claim(uow, budgets, free, self._kernel.now(), lease, owners=self._owners)
             if any(row["attempts"] > 1 for row in rows):
                 uow.signal(events.SIGNAL)
             more_at = await queue.more_at(uow, budgets, rows, self._kernel.now())

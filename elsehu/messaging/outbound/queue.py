@@ -19,6 +19,7 @@ IS_DUE = "m.status = 'pending' AND (m.next_attempt_at IS NULL OR m.next_attempt_
 IS_LATER = "m.status = 'pending' AND m.next_attempt_at > $1"
 CAN_SEND = "i.is_active AND i.status = 'connected' AND (i.hold_until IS NULL OR i.hold_until <= $1)"
 IS_OPEN = "l.is_open AND (l.open_until IS NULL OR l.open_until > $1)"
+"""Lanes of plugins that are not enabled are closed as well: each statement asks for the owners that are."""
 
 LOOK = f"""
 SELECT i.id, own.is_due IS NOT NULL AS has_own, lanes.has_due AS has_bulk, least(later.at, lanes.next_at) AS next_at
@@ -42,7 +43,7 @@ CROSS JOIN LATERAL (
         SELECT m.next_attempt_at AS at FROM messages m WHERE m.lane_id = l.id AND m.lane = 1 AND {IS_LATER}
         ORDER BY m.next_attempt_at LIMIT 1
     ) later ON true
-    WHERE l.instance_id = i.id AND {IS_OPEN} AND (due.is_due OR later.at IS NOT NULL)
+    WHERE l.instance_id = i.id AND {IS_OPEN} AND l.owner = ANY($2::text[]) AND (due.is_due OR later.at IS NOT NULL)
 ) lanes
 WHERE {CAN_SEND} ORDER BY i.id
 """  # noqa: S608
@@ -62,7 +63,9 @@ FROM unnest($1::uuid[], $2::float8[], $3::timestamptz[]) AS s(id, tokens, at) WH
 IS_HEAD = f"""{IS_DUE} AND NOT EXISTS (
     SELECT 1 FROM messages other
     WHERE other.conversation_id = m.conversation_id AND other.status IN ('pending', 'sending')
-      AND ((other.lane, other.seq) < (m.lane, m.seq) OR other.status = 'sending'))"""  # noqa: S608
+      AND (other.status = 'sending' OR other.lane < m.lane OR (
+          other.lane = m.lane AND other.seq < m.seq AND (m.lane = 0 OR other.lane_id = m.lane_id))))"""  # noqa: S608
+"""Lanes wait for what people write, but not for each other: what is paused in one holds up none of another."""
 
 
 def _heads(of: str, most: str, *, paced: bool) -> str:
@@ -100,6 +103,8 @@ WITH wanted AS (
 def _bulk(*, paced: bool) -> str:
     """Return the SQL of the lanes' turn. Lanes of one number take turns, the one that was served first comes first.
 
+    Where several have something for one conversation, the first gets to send.
+
     A lane's row is locked, so that what stops it is seen or comes after: and whoever holds it is not waited for. Its
     next gap counts from when the last one was to end, so that the mean is kept; not so after a longer rest.
     """
@@ -108,13 +113,16 @@ def _bulk(*, paced: bool) -> str:
 WITH turns AS MATERIALIZED (
     SELECT l.id AS lane_id, l.next_at, l.gap_ms, w.* FROM ({BUDGETS}) w
     JOIN message_lanes l ON l.instance_id = w.instance_id
-    WHERE {IS_OPEN} AND (l.next_at IS NULL OR l.next_at <= $1) FOR NO KEY UPDATE OF l SKIP LOCKED
+    WHERE {IS_OPEN} AND l.owner = ANY($8::text[]) AND (l.next_at IS NULL OR l.next_at <= $1)
+    FOR NO KEY UPDATE OF l SKIP LOCKED
 ), queues AS (
     SELECT head.id, head.conversation_id, w.*, row_number() OVER (PARTITION BY w.lane_id ORDER BY head.seq) AS turn
     FROM turns w CROSS JOIN LATERAL ({heads}) head
+), threads AS (
+    SELECT DISTINCT ON (conversation_id) * FROM queues ORDER BY conversation_id, turn, next_at NULLS FIRST, lane_id
 ), numbers AS (
     SELECT *, row_number() OVER (PARTITION BY instance_id ORDER BY turn, next_at NULLS FIRST, lane_id) AS place
-    FROM queues
+    FROM threads
 ), wanted AS (
     SELECT id, conversation_id, gap, lane_id FROM numbers WHERE place <= most ORDER BY place LIMIT $5
 ), served AS (
@@ -134,7 +142,7 @@ PAID = """, paid AS (
 CLAIMED = """, claimed AS (
     UPDATE messages m SET status = 'sending', status_rank = 1, claimed_until = $4, attempts = m.attempts + 1,
         at = CASE WHEN m.lane = 1 AND m.attempts = 0 THEN date_trunc('second', $1::timestamptz) ELSE m.at END
-    FROM wanted WHERE m.id = wanted.id AND m.status = 'pending' AND m.id = ANY(ARRAY(SELECT id FROM wanted))
+    FROM wanted WHERE m.id = wanted.id AND m.status_rank = 0 AND m.id = ANY(ARRAY(SELECT id FROM wanted))
     RETURNING m.*
 ), told AS (
     INSERT INTO events (type, subject_id, conversation_id)
@@ -161,7 +169,8 @@ LEFT JOIN served ON served.id = c.lane_id
 ORDER BY c.lane, c.seq
 """
 """A first attempt is told of by its outcome, a further one at once: until then its message showed an error. What was
-sent in bulk is shown, and grows old, from when it leaves. The LIMITs have every plan look rows up by their keys."""
+sent in bulk is shown, and grows old, from when it leaves. The LIMITs have every plan look rows up by their keys; so has
+it the rank of `pending`, for by the status a plan may read all that is pending, time and again."""
 
 CLAIM = _own(paced=False) + CLAIMED
 CLAIM_PACED = _own(paced=True) + PAID + CLAIMED
@@ -222,9 +231,12 @@ class Budget:
         return self.gap * (self.pair.burst if self.pair else 0)
 
 
-async def look(uow: UnitOfWork, now: datetime) -> Sequence[Row]:
-    """Return the instances that can send, what they have that is due, and when more will be."""
-    return await uow.fetch(LOOK, now)
+async def look(uow: UnitOfWork, now: datetime, owners: Sequence[str] = ()) -> Sequence[Row]:
+    """Return the instances that can send, what they have that is due, and when more will be.
+
+    Of lanes only those of the plugins `owners` count.
+    """
+    return await uow.fetch(LOOK, now, owners)
 
 
 async def budgets(
@@ -250,17 +262,23 @@ def _bucket(row: Mapping[str, Any], rate: float, now: float) -> Bucket:
 
 
 async def claim(
-    uow: UnitOfWork, budgets: Sequence[Budget], free: Slots, now: datetime, lease: timedelta
+    uow: UnitOfWork,
+    budgets: Sequence[Budget],
+    free: Slots,
+    now: datetime,
+    lease: timedelta,
+    *,
+    owners: Sequence[str] = (),
 ) -> Sequence[Row]:
     """Claim what `budgets` allow, at most one message of each conversation, and pay for it.
 
-    Lanes get what people leave them of their number's rate and of the slots.
+    Lanes (those of the plugins `owners`) get what people leave them of their number's rate and of the slots.
     """
     until = now + lease
     own = await _claim(uow, (CLAIM, CLAIM_PACED), [one for one in budgets if one.has_own], free.all, (now, until))
     slots = min(free.bulk, free.all - len(own))
     lanes = [one for one in budgets if one.has_bulk]
-    rows = own + await _claim(uow, (CLAIM_BULK, CLAIM_BULK_PACED), lanes, slots, (now, until))
+    rows = own + await _claim(uow, (CLAIM_BULK, CLAIM_BULK_PACED), lanes, slots, (now, until), owners)
     claimed_from = {row["instance_id"] for row in rows}
     await _spend(
         uow, {one.instance_id: one.bucket for one in budgets if one.bucket and one.instance_id in claimed_from}
@@ -274,6 +292,7 @@ async def _claim(
     budgets: Sequence[Budget],
     slots: int,
     times: tuple[datetime, datetime],
+    *more: Sequence[str],
 ) -> list[Row]:
     """Claim by one of `statements`, the second for numbers with a limit for one customer, from now until then."""
     rows: list[Row] = []
@@ -283,7 +302,7 @@ async def _claim(
         if allowed and left > 0:
             mosts = [min(one.most, left) for one in allowed]
             gaps, aheads = [one.gap for one in allowed], [one.ahead for one in allowed]
-            rows += await uow.fetch(sql, times[0], _ids(allowed), mosts, times[1], left, gaps, aheads)
+            rows += await uow.fetch(sql, times[0], _ids(allowed), mosts, times[1], left, gaps, aheads, *more)
     for budget in budgets:
         if budget.bucket is not None:
             budget.bucket.tokens -= sum(row["instance_id"] == budget.instance_id for row in rows)

@@ -24,7 +24,7 @@ WITH sent AS (
             SELECT m.status, m.status_rank, m.error_code, m.error_detail, m.provider_code, m.failed_at LIMIT 1)
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::timestamptz[])
         AS r(id, external_id, status, rank, at)
-    WHERE m.id = r.id AND (
+    WHERE m.id = r.id AND m.id = ANY($1::uuid[]) AND (
         SELECT o.id FROM messages o
         WHERE o.instance_id = m.instance_id AND o.external_id = r.external_id AND o.id <> m.id LIMIT 1) IS NULL
     RETURNING m.id, m.conversation_id, m.instance_id, m.external_id, m.kind
@@ -46,7 +46,7 @@ WITH judged AS (
     FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
                 $8::smallint[], $9::timestamptz[])
         AS r(id, status, rank, code, detail, provider_code, next_attempt_at, refund, claimed_until)
-    WHERE m.id = r.id AND m.status IN ('sending', 'unconfirmed') AND m.external_id IS NULL
+    WHERE m.id = r.id AND m.id = ANY($1::uuid[]) AND m.status IN ('sending', 'unconfirmed') AND m.external_id IS NULL
       AND m.claimed_until = r.claimed_until
     RETURNING m.id, m.conversation_id, m.template_id
 ), told AS (
