@@ -32,6 +32,8 @@ from elsehu.messaging.conversations.reading import ReadReceipts
 from elsehu.messaging.conversations.typing import TypingNotices
 from elsehu.messaging.inbound.history import History
 from elsehu.messaging.inbound.ingest import Ingest
+from elsehu.messaging.inbound.spool.draining import Drain
+from elsehu.messaging.inbound.spool.spool import Spool
 from elsehu.messaging.inbound.webhooks import webhook_routes
 from elsehu.messaging.messages.views import media_settled
 from elsehu.messaging.outbound.dispatcher import Dispatcher
@@ -119,6 +121,7 @@ def provide_parts(kernel: Kernel, registry: Registry) -> dict[str, Run]:
     identity = provide_identity(kernel, scope_of)
     kernel.provide(Directory, Directory(kernel))
     ingest = kernel.provide(Ingest, Ingest(kernel))
+    drain = Drain(kernel, kernel.provide(Spool, Spool(kernel)))
     history = kernel.provide(History, History(kernel, ingest))
     kernel.provide(Verdicts, Verdicts(kernel))
     kernel.provide(Keepers, Keepers([timeline.CONTACT_DATA, background.CONTACT_DATA]))
@@ -126,6 +129,7 @@ def provide_parts(kernel: Kernel, registry: Registry) -> dict[str, Run]:
     tasks: dict[str, Run] = {
         "identity": identity.run,
         "ingest": ingest.run,
+        "spool": drain.run,
         "read_receipts": kernel.provide(ReadReceipts, ReadReceipts(kernel)).run,
         "typing_notices": kernel.provide(TypingNotices, TypingNotices(kernel)).run,
         "hub": hub.run,

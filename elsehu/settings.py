@@ -181,11 +181,16 @@ class MessagingSettings(Group):
 
 
 class WebhookSettings(Group):
-    """`[webhooks]`: ingest, and how long raw events are kept."""
+    """`[webhooks]`: ingest, how long raw events are kept, and what waits on the disk while PostgreSQL is away.
+
+    `spool_after` is after how many seconds without a commit a webhook goes to the disk.
+    """
 
     raw_event_days: float = Field(7.0, gt=0)
     batch_size: int = Field(64, ge=1, le=500)
     history_minutes: float = Field(15.0, gt=0)
+    spool_max_bytes: int = Field(256 * MIB, ge=0)
+    spool_after: float = Field(5.0, gt=0)
 
 
 class InstanceSettings(Group):

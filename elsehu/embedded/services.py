@@ -36,6 +36,7 @@ class EmbeddedServices:
         self._failures = 0
         self._retry_at = 0.0
         self._started = False
+        self._is_held = False
         self._thread = Thread(target=self._work, name="elsehu-embedded", daemon=True)
         self._thread.start()
 
@@ -61,6 +62,15 @@ class EmbeddedServices:
     def restart_valkey(self) -> None:
         """Stop Valkey in order, which cuts its connections, and start it again. Raises EmbeddedError."""
         self._do(lambda: _restart(self._valkey))
+
+    @contextmanager
+    def postgres_stopped(self) -> Iterator[None]:
+        """Keep PostgreSQL stopped while the block runs, then start it again. Raises EmbeddedError."""
+        self._do(self._stop_postgres)
+        try:
+            yield
+        finally:
+            self._do(self._start_postgres)
 
     def start(self) -> None:
         """Start both and wait until they answer. Raises EmbeddedError."""
@@ -103,11 +113,20 @@ class EmbeddedServices:
             server.wait_ready()
         self._started = True
 
+    def _stop_postgres(self) -> None:
+        self._is_held = True
+        self._postgres.stop()
+
+    def _start_postgres(self) -> None:
+        _restart(self._postgres)
+        self._is_held = False
+
     def _watch(self) -> None:
         """Bound the logs; bring back a server that died."""
         for server in self._servers:
             server.trim_log()
-            if self._started and server.pid is None and time.monotonic() >= self._retry_at:
+            is_wanted = self._started and not (self._is_held and server is self._postgres)
+            if is_wanted and server.pid is None and time.monotonic() >= self._retry_at:
                 self._revive(server)
 
     def _revive(self, server: Server) -> None:

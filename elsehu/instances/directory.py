@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from elsehu.contracts.instance import Instance
-from elsehu.db import Row
+from elsehu.db import CONNECTION_LOST, Row
 from elsehu.instances.opening import READ, Opened, instance_of, open_row, sealed_parts
 from elsehu.instances.refusals import not_found
 from elsehu.kernel import Kernel
@@ -20,10 +20,15 @@ log = structlog.get_logger("elsehu.instances")
 SIGNAL = "instances"
 MAX_AGE = 10.0
 TOUCH_SECONDS = 30.0
+PATIENCE = 2.0
+"""Seconds that a look into the database may take before what is known must do."""
+STALE_SECONDS = 1.0
 
 
 class Directory:
     """This process's view of all instances, at most MAX_AGE seconds old, dropped at once when one changes.
+
+    While the database is away it stays as it was.
 
     An instance whose secrets no configured key can read does not hold up the others: `of_provider` leaves it
     out, asking for itself raises WrongSecretKey, and `has_unreadable` tells of it.
@@ -37,6 +42,7 @@ class Directory:
         self._opened: dict[UUID, tuple[tuple[Any, ...], Opened]] = {}
         self._touched: dict[UUID, float] = {}
         self._good_until = 0.0
+        self._is_loaded = False
         self._changes = 0
         self._loading = asyncio.Lock()
         kernel.signals.listen(SIGNAL, self.drop)
@@ -81,8 +87,20 @@ class Directory:
         if time.monotonic() >= self._good_until:
             async with self._loading:
                 if time.monotonic() >= self._good_until:
-                    await self._load()
+                    await self._load_if_possible()
         return self._instances
+
+    async def _load_if_possible(self) -> None:
+        """Load; while the database is away, what was known must do. Raises one of CONNECTION_LOST if nothing is."""
+        changes = self._changes
+        try:
+            async with asyncio.timeout(PATIENCE if self._is_loaded else None):
+                await self._load()
+        except CONNECTION_LOST as error:
+            if not self._is_loaded or changes != self._changes:
+                raise
+            log.warning("instances_may_be_old", error=type(error).__name__)
+            self._good_until = time.monotonic() + STALE_SECONDS
 
     async def _load(self) -> None:
         changes = self._changes
@@ -98,6 +116,7 @@ class Directory:
         self._opened = {one: opened for one, opened in self._opened.items() if one in instances}
         self._instances, self._unreadable = instances, unreadable
         names = {one.provider for one in instances.values()}
+        self._is_loaded = True
         self._of_provider = {name: tuple(one for one in instances.values() if one.provider == name) for name in names}
         if changes == self._changes:
             self._good_until = time.monotonic() + MAX_AGE

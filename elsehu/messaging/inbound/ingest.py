@@ -45,6 +45,8 @@ from elsehu.requests import current_request_id
 log = structlog.get_logger("elsehu.ingest")
 
 WORKERS = 2
+DATABASE_AWAY = "database_away"
+"""The code of what was not committed."""
 UNWRITABLE = (asyncpg.DataError, UnicodeEncodeError, orjson.JSONEncodeError)
 """What a text that no database takes raises on its way there."""
 
@@ -259,7 +261,7 @@ def _refuse(job: Job) -> None:
     """Have a webhook that is not committed sent again."""
     if not job.done.done():
         detail = "This could not be stored now; send it again."
-        job.done.set_exception(Unavailable("database_away", detail, retry_after=2))
+        job.done.set_exception(Unavailable(DATABASE_AWAY, detail, retry_after=2))
 
 
 def _templates_in(items: Sequence[Item]) -> list[tuple[UUID, TemplateChanged]]:

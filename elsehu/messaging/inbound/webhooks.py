@@ -1,5 +1,6 @@
 """`/api/webhooks/{provider}`: where providers reach us. 200 means committed; 401 a stranger; 503 send it again."""
 
+import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,15 +12,17 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from elsehu.contracts.errors import NotFound, Unavailable, WebhookRejected
-from elsehu.contracts.inbound import Broken, Normalized
 from elsehu.contracts.instance import Instance
 from elsehu.contracts.webhook import Accepted, Challenge, WebhookRequest
+from elsehu.db import CONNECTION_LOST
 from elsehu.http.bodies import read_body
 from elsehu.http.operations import kernel_of
 from elsehu.http.rate_limits import RateLimits, address_of
 from elsehu.instances.directory import Directory
 from elsehu.kernel import Kernel
-from elsehu.messaging.inbound.ingest import Ingest
+from elsehu.messaging.inbound.ingest import DATABASE_AWAY
+from elsehu.messaging.inbound.spool.spool import Spool
+from elsehu.messaging.inbound.taking import apply_accepted
 from elsehu.plugins import Plugin
 from elsehu.settings import MIB
 
@@ -42,7 +45,7 @@ def webhook_routes() -> list[Route]:
 
 async def receive(request: Request) -> Response:
     """Authenticate, normalise, commit, answer."""
-    kernel = kernel_of(request)
+    kernel, arrived = kernel_of(request), time.time_ns()
     plugin = kernel.plugins.provider(request.path_params["provider"])
     if plugin is None or plugin.info.provider is None:
         raise NotFound("provider_not_found", f"No enabled plugin provides {request.path_params['provider']!r}.")
@@ -58,8 +61,36 @@ async def receive(request: Request) -> Response:
             raise
         if isinstance(accepted, Challenge):
             return PlainTextResponse(accepted.text, accepted.status)
-        await apply_accepted(kernel, plugin, accepted)
+        await _commit_or_spool(kernel, plugin, accepted, arrived)
     return OK
+
+
+async def _commit_or_spool(kernel: Kernel, plugin: Plugin, accepted: Accepted, arrived: int) -> None:
+    """Return when a webhook is committed or, while the database is away, on this machine's disk.
+
+    Raises Unavailable (503) if it is neither.
+    """
+    spool = kernel.part(Spool)
+    if not spool.is_enabled:
+        await apply_accepted(kernel, plugin, accepted)
+    elif spool.holds or not await _committed(kernel, plugin, accepted):
+        assert plugin.info.provider is not None
+        await spool.keep(plugin.info.provider.name, accepted, arrived)
+
+
+async def _committed(kernel: Kernel, plugin: Plugin, accepted: Accepted) -> bool:
+    """Whether a webhook could be committed. Raises what has nothing to do with the database being away."""
+    try:
+        async with asyncio.timeout(kernel.settings.webhooks.spool_after):
+            await apply_accepted(kernel, plugin, accepted)
+    except Unavailable as error:
+        if error.code != DATABASE_AWAY:
+            raise
+    except CONNECTION_LOST as error:
+        log.warning("webhook_waited_too_long", plugin=plugin.info.name, error=type(error).__name__)
+    else:
+        return True
+    return False
 
 
 @contextmanager
@@ -124,22 +155,3 @@ def _uuid(text: str | None) -> UUID | None:
 async def _named(kernel: Kernel, provider: str, instance_id: UUID) -> Sequence[Instance]:
     instance = await kernel.part(Directory).get(instance_id)
     return [instance] if instance and instance.provider == provider else []
-
-
-async def apply_accepted(kernel: Kernel, plugin: Plugin, accepted: Accepted) -> None:
-    """Normalise an authenticated payload and commit what it says."""
-    assert plugin.info.provider is not None
-    provider = plugin.info.provider.name
-    normalized = _normalize(kernel, plugin, accepted)
-    known = {instance.id for instance in accepted.instances}
-    instance_id = next(iter(known)) if len(known) == 1 else None
-    await kernel.part(Ingest).submit(provider, normalized, instance_id)
-
-
-def _normalize(kernel: Kernel, plugin: Plugin, accepted: Accepted) -> Normalized:
-    """Normalise; a plugin that breaks its promise never to raise costs a dead letter, not the webhook."""
-    try:
-        return kernel.plugins.normalize(plugin, accepted)
-    except Exception as error:
-        log.exception("normalize_failed", plugin=plugin.info.name, error=type(error).__name__)
-        return Normalized(broken=[Broken(f"{type(error).__name__} in provider_normalize", None)])

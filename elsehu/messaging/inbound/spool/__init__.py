@@ -1,0 +1,1 @@
+"""Where webhooks wait on this machine's disk while PostgreSQL is away."""
