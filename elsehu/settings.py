@@ -189,8 +189,8 @@ class WebhookSettings(Group):
     raw_event_days: float = Field(7.0, gt=0)
     batch_size: int = Field(64, ge=1, le=500)
     history_minutes: float = Field(15.0, gt=0)
-    spool_max_bytes: int = Field(256 * MIB, ge=0)
     spool_after: float = Field(5.0, gt=0)
+    spool_max_bytes: int = Field(256 * MIB, ge=0)
 
 
 class InstanceSettings(Group):
