@@ -31,8 +31,9 @@ def tasks(program: Program) -> None:
 
 def _table(jobs: Mapping[str, Job], runs: Mapping[str, Row]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for heading in (_("Task"), _("When"), _("Last run (UTC)"), _("Took"), _("Result"), _("Runs"), _("Failed")):
-        table.add_column(heading)
+    table.add_column(_("Task"), no_wrap=True, min_width=max(map(len, jobs), default=0))
+    for heading in (_("When"), _("Last run (UTC)"), _("Took"), _("Result"), _("Runs"), _("Failed")):
+        table.add_column(heading, overflow="fold")
     for name, job in sorted(jobs.items()):
         table.add_row(name, job.cron or _("when asked"), *_last(runs.get(name)))
     return table

@@ -158,8 +158,12 @@ def _request_body(one: Operation, schemas: Schemas) -> Json:
         content = {"application/json": {"schema": schemas.request(one.body)}}
         return {"required": not one.body_optional, "content": content}
     file = {"type": "string", "contentMediaType": "application/octet-stream"}
-    form = {"type": "object", "required": ["file"], "properties": {"file": file}}
-    schema = {"allOf": [form, schemas.request(one.body)]} if one.body is not None else form
+    more = schemas.fields(one.body) if one.body is not None else {"type": "object"}
+    schema = {
+        **more,
+        "required": ["file", *more.get("required", ())],
+        "properties": {"file": file, **more.get("properties", {})},
+    }
     return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
 
 

@@ -61,6 +61,7 @@ OPERATIONS = [
     Operation("POST", "/api/things", act, "Make one.", "things", ADMINS, body=NewThing, answer=Thing, status=201),
     Operation("DELETE", "/api/things/{id}", act, "Drop one.", "things", SUPERVISORS, refusals=(409,)),
     Operation("POST", "/api/upload", act, "Upload.", "files", answer=Thing, multipart=True),
+    Operation("POST", "/api/upload-thing", act, "Upload.", "files", body=NewThing, answer=Thing, multipart=True),
     Operation("GET", "/api/things/{thing_id:uuid}/raw", act, "Get bytes.", "files", answer_media_type="image/png"),
     Operation("POST", "/api/login", act, "Log in.", "auth", roles=None, body=NewThing, answer=Thing, refusals=(429,)),
 ]
@@ -176,6 +177,9 @@ def test_creations_take_an_idempotency_key(document: dict[str, Any]) -> None:
 def test_files_go_in_as_forms_and_come_out_as_they_are(document: dict[str, Any]) -> None:
     body = operation(document, "post", "/api/upload")["requestBody"]["content"]
     assert body["multipart/form-data"]["schema"]["required"] == ["file"]
+    more = operation(document, "post", "/api/upload-thing")["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert (set(more["properties"]), more["required"]) == ({"file", "displayName", "status"}, ["file", "displayName"])
+    assert more["additionalProperties"] is False
     assert list(operation(document, "get", "/api/things/{thing_id}/raw")["responses"]["200"]["content"]) == [
         "image/png"
     ]

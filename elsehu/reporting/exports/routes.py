@@ -83,12 +83,12 @@ async def list_formats(call: Call[None, NoQuery]) -> dict[str, Any]:
 OPERATIONS: Sequence[Operation] = (
     Operation(
         "GET", "/api/reports/export", export_report, "Have a report as a file", TAG, SUPERVISORS,
-        query=ExportQuery, accepted=ExportOut, answer_media_type="application/octet-stream",
+        query=ExportQuery, accepted=ExportOut, answer_media_type="*/*",
     ),
     Operation("GET", "/api/reports/formats", list_formats, "List the formats of reports", TAG, SUPERVISORS,
               answer=FormatsOut),
     Operation("GET", background.ALL + "/{id}", show_export, "Show an export", TAG, SUPERVISORS,
               answer=ExportOut, refusals=(404,)),
     Operation("GET", background.ALL + "/{id}/download", download_export, "Fetch an export's file", TAG, SUPERVISORS,
-              answer_media_type="application/octet-stream", refusals=(404, 409, 410)),
+              answer_media_type="*/*", refusals=(404, 409, 410)),
 )  # fmt: skip
