@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import uvloop
 
-from bench import bulk, campaign, contact_import, conversation_list, ingest, send, sockets, start, table
+from bench import bulk, campaign, contact_import, conversation_list, ingest, reports, send, sockets, start, table
 from bench.place import Place, opened_place
 from bench.sizes import QUICK, Sizes
 from bench.table import Finding
 
 ROWS = {
     module.ROW: module.measure
-    for module in (ingest, conversation_list, send, bulk, campaign, contact_import, sockets, start)
+    for module in (ingest, conversation_list, send, bulk, campaign, contact_import, reports, sockets, start)
 }
 
 
