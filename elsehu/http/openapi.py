@@ -158,7 +158,7 @@ def _request_body(one: Operation, schemas: Schemas) -> Json:
         content = {"application/json": {"schema": schemas.request(one.body)}}
         return {"required": not one.body_optional, "content": content}
     file = {"type": "string", "contentMediaType": "application/octet-stream"}
-    more = schemas.fields(one.body) if one.body is not None else {"type": "object"}
+    more: Json = schemas.fields(one.body) if one.body is not None else {"type": "object"}
     schema = {
         **more,
         "required": ["file", *more.get("required", ())],
