@@ -204,5 +204,7 @@ async def test_the_log_shows_a_plugins_mistake_without_the_numbers_secrets(
     async with dispatching(kernel):
         await until_status(kernel, message_id, "unconfirmed")
     log = capsys.readouterr().out
-    assert "provider_send_broke" in log and "ValueError: could not read the answer to ?key=***&n=1" in log
+    assert "provider_send_broke" in log
+    assert "ValueError" in log
+    assert "could not read" not in log, "what an error says may be a customer's words"
     assert "secret" not in log
